@@ -5,19 +5,32 @@ The only module that imports `re2`.
 """
 
 import functools
-from typing import Protocol, cast
 
 import re2
 
 
-class Pattern(Protocol):
-    """What is used of a compiled expression; the package names its own type privately."""
+class Pattern:
+    """
+    A compiled expression; no text makes it raise.
 
-    def search(self, text: str) -> object | None:
+    Event text is valid Unicode (agent/event.py). Should a lone surrogate come all the same, it reads
+    as ``?``, which costs nothing on the way to the bytes that RE2 works on.
+    """
+
+    __slots__ = ("_fullmatch", "_search")
+
+    def __init__(self, pattern: str, options: re2.Options) -> None:
+        compiled = re2.compile(pattern, options=options)
+        self._search = compiled.search
+        self._fullmatch = compiled.fullmatch
+
+    def search(self, text: str) -> bool:
         """Find the expression anywhere in the text."""
+        return self._search(text.encode("utf-8", "replace")) is not None
 
-    def fullmatch(self, text: str) -> object | None:
+    def fullmatch(self, text: str) -> bool:
         """Match the expression against the whole text."""
+        return self._fullmatch(text.encode("utf-8", "replace")) is not None
 
 
 @functools.lru_cache(maxsize=4096)
@@ -31,8 +44,16 @@ def compile_regex(pattern: str) -> Pattern:
     options = re2.Options()
     options.log_errors = False
     options.max_mem = 8 << 20
+    options.never_capture = True  # nobody asks for groups, and without them the DFA alone decides
     try:
-        return cast("Pattern", re2.compile(pattern, options=options))
+        return Pattern(pattern, options)
     except re2.error as error:
         reason = error.args[0]
         raise ValueError(reason.decode() if isinstance(reason, bytes) else str(reason)) from None
+    except UnicodeEncodeError:
+        raise ValueError("the expression is not valid Unicode") from None
+
+
+def quote_regex(text: str) -> str:
+    """Write literal text as an expression that matches just it."""
+    return str(re2.escape(text))

@@ -11,6 +11,7 @@ from itertools import product
 from typing import Any
 
 from agent.detect.fields import resolve_field
+from agent.detect.functions import call
 from agent.detect.predicate import Call, Compare, Expression, FieldOf, Literal, Operator, Scalar
 from agent.event import Event
 
@@ -82,8 +83,6 @@ def _values_of_field(name: str) -> Values:
 
 
 def _values_of_call(expression: Call) -> Values:
-    from agent.detect.functions import call  # noqa: PLC0415
-
     function, ignore_case = expression.function, expression.ignore_case
     arguments = tuple(compile_expression(argument) for argument in expression.arguments)
 

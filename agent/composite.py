@@ -64,8 +64,9 @@ def read_composite(given: Mapping[str, FieldValue], process: dict[str, Any], eve
 
 
 def _read_struct(name: str, given: Mapping[str, FieldValue], struct: type[msgspec.Struct]) -> msgspec.Struct:
+    # Members that are structs themselves (an intent's files) came apart in flattening: they are written only.
     lists = {member.name for member in msgspec.structs.fields(struct) if member.default == ()}
-    values = {key: read_texts(name, value) if key in lists else value for key, value in given.items()}
+    values = {key: read_texts(name, value) if key in lists else value for key, value in given.items() if "." not in key}
     try:
         return msgspec.convert(values, struct, strict=False)
     except msgspec.ValidationError as error:
@@ -119,5 +120,5 @@ def write_composite(event: Event) -> dict[str, object]:
 
 
 def _written_members(struct: msgspec.Struct) -> dict[str, object]:
-    members = msgspec.structs.asdict(struct)
+    members: dict[str, object] = msgspec.to_builtins(struct)
     return {name: value for name, value in members.items() if value is not None and value is not False and value != ()}

@@ -11,7 +11,7 @@ from agent.detect.fields import FIELDS
 from agent.ecs import parse_document, to_document
 from agent.errors import DecodeError
 from agent.event import Ancestor, Connect, Container, Exec, File, Namespaces, Parent, Process
-from agent.intent.model import Intent
+from agent.intent.model import FileReference, Intent
 from tests.events import make_connect, make_exec
 
 ELASTIC = {
@@ -223,6 +223,13 @@ class TestWrite:
         """An executable without links is told as such."""
         event = make_exec(file=File(dev=0, inode=5, links=0))
         assert {"dev": 0, "inode": 5, "links": 0} == to_document(event)["hullwatch"]["file"]
+
+    def test_files_of_an_intent(self):
+        """The files that a command names are plain objects of the document, and no part of what is read back."""
+        files = (FileReference(kind="manifest", path="/m.yaml"), FileReference(kind="overrides", text="{}"))
+        document = to_document(make_exec(intent=Intent(tool="kubectl", files=files)))
+        assert {"kind": "manifest", "path": "/m.yaml", "text": None} == document["hullwatch"]["intent"]["files"][0]
+        assert Intent(tool="kubectl") == parse_document(document).intent
 
 
 TEXTS = st.text(max_size=6)

@@ -70,7 +70,7 @@ def call(function: str, arguments: Sequence[Scalar], *, ignore_case: bool) -> Sc
         return None
 
 
-def translate_wildcards(pattern: str) -> str:
+def as_like_pattern(pattern: str) -> str:
     """Write EQL wildcards, where a backslash is a plain character, as a pattern of `Like`."""
     return pattern.replace("\\", "\\\\")
 
@@ -217,7 +217,7 @@ def _wildcard(arguments: Sequence[Scalar], ignore_case: bool) -> Scalar | None:
     source, *patterns = arguments
     if not isinstance(source, str):
         return None
-    likes = tuple(translate_wildcards(pattern) for pattern in patterns if isinstance(pattern, str))
+    likes = tuple(as_like_pattern(pattern) for pattern in patterns if isinstance(pattern, str))
     return _compile_wildcards(likes, ignore_case=ignore_case)(source.lower() if ignore_case else source)
 
 

@@ -1,0 +1,207 @@
+"""
+Predicate trees as EQL text that `eql.parse_expression` reads back to a tree with the same answers.
+
+What EQL has no words for is said in others: a pattern with an escaped wildcard as ``regex``, an
+expression that is RE2's with a mark in front (agent/detect/eql_regex.py), ``!=`` of two expressions
+as ``<`` or ``>``. Only such a pattern that also ignores case differs, by RE2's folding of letters
+beyond ASCII. Numbers must be finite, names of fields not empty.
+"""
+
+from collections.abc import Iterable
+
+from agent.detect.eql_regex import RE2_MARK
+from agent.detect.eql_strings import format_name, format_string
+from agent.detect.fields import Kind, resolve_field
+from agent.detect.functions import TESTS, format_value
+from agent.detect.predicate import (
+    Always,
+    And,
+    Call,
+    Cidr,
+    Compare,
+    Equals,
+    Exists,
+    Expression,
+    FieldOf,
+    Holds,
+    Like,
+    Literal,
+    Not,
+    Operator,
+    Or,
+    Predicate,
+    Regex,
+    Scalar,
+    split_pattern,
+)
+from agent.detect.regex import compile_regex, quote_regex
+
+_TRUE, _FALSE = "true", "false"
+_MIRRORED = {Operator.LT: Operator.GT, Operator.LE: Operator.GE, Operator.GT: Operator.LT, Operator.GE: Operator.LE}
+
+
+def format_predicate(predicate: Predicate) -> str:
+    """Write a predicate tree as one line of EQL, without an event category."""
+    match predicate:
+        case Always(value):
+            return _TRUE if value else _FALSE
+        case And(children):
+            return " and ".join(map(_format_operand, children)) or _TRUE
+        case Or(children):
+            return " or ".join(map(format_predicate, children)) or _FALSE
+        case Not(child):
+            return _format_not(child)
+        case Exists(field):
+            return f"{format_name(field)} != null"
+        case Equals():
+            return _format_equals(predicate)
+        case Like():
+            return _format_like(predicate)
+        case Regex():
+            return f"{format_name(predicate.field)} regex {format_string(_whole_expression(predicate))}"
+        case Cidr(field, networks):
+            return _format_call("cidrMatch", format_name(field), map(format_string, networks)) if networks else _FALSE
+        case Compare():
+            return _format_compare(predicate)
+        case Holds(expression):
+            return _format_holds(expression)
+
+
+# An operand of `and`: only `or` binds less.
+def _format_operand(predicate: Predicate) -> str:
+    text = format_predicate(predicate)
+    loose = isinstance(predicate, Or | Compare | Like) and " or " in text
+    return f"({text})" if loose else text
+
+
+def _format_not(child: Predicate) -> str:
+    match child:
+        case Exists(field):
+            return f"{format_name(field)} == null"
+        case Equals(field, (value,), False):
+            return f"{format_name(field)} != {_format_value(value)}"
+        case Equals(field, values, ignore_case) if values:
+            return f"{format_name(field)} not in{_tilde(ignore_case=ignore_case)} {_format_list(values)}"
+        case Always() | Holds(Call()) | Cidr():
+            return f"not {format_predicate(child)}"
+    return f"not ({format_predicate(child)})"
+
+
+def _format_equals(test: Equals) -> str:
+    name = format_name(test.field)
+    match test.values:
+        case ():
+            return _FALSE
+        case (value,) if not test.ignore_case:
+            return f"{name} == {_format_value(value)}"
+    return f"{name} in{_tilde(ignore_case=test.ignore_case)} {_format_list(test.values)}"
+
+
+def _format_like(test: Like) -> str:
+    wildcards, expressions = [], []
+    for pattern in test.patterns:
+        parts = split_pattern(pattern)
+        if any(not wildcard and ("*" in text or "?" in text) for wildcard, text in parts):
+            expressions.append(_like_expression(parts, ignore_case=test.ignore_case))
+        else:
+            wildcards.append("".join(text for _, text in parts))
+    name = format_name(test.field)
+    word = ":" if test.ignore_case else "like"
+    texts = [f"{name} {word} {_format_choice(wildcards)}"] if wildcards else []
+    texts += [f"{name} regex {_format_choice(expressions)}"] if expressions else []
+    return " or ".join(texts) or _FALSE
+
+
+def _like_expression(parts: Iterable[tuple[bool, str]], *, ignore_case: bool) -> str:
+    flags = "(?is)" if ignore_case else "(?s)"
+    return flags + "".join({"*": ".*", "?": "."}[text] if wildcard else quote_regex(text) for wildcard, text in parts)
+
+
+# The mark makes the reader take the expression as RE2's.
+def _whole_expression(test: Regex) -> str:
+    if test.whole:
+        return test.pattern if test.pattern.startswith(RE2_MARK) else f"(?:){test.pattern}"
+    anywhere = f"(?s:.*)(?:{test.pattern})(?s:.*)"
+    try:
+        compile_regex(anywhere)
+    except ValueError:  # its end is quoted by an open \Q
+        return f"(?s:.*)(?:{test.pattern}\\E)(?s:.*)"
+    return anywhere
+
+
+# As the reader has it: a field of another type than the constant would be converted, a comparison never does.
+def _format_compare(compare: Compare) -> str:
+    left, operator, right = compare.left, compare.operator, compare.right
+    if _is_boolean(left) or _is_boolean(right):
+        return _FALSE
+    if isinstance(left, Literal) and not isinstance(right, Literal):
+        left, operator, right = right, _MIRRORED.get(operator, operator), left
+    if operator is Operator.NE:
+        halves = (Compare(left, half, right, compare.ignore_case) for half in (Operator.LT, Operator.GT))
+        return " or ".join(map(_format_compare, halves))
+    first = _format_expression(left)
+    if isinstance(left, FieldOf) and isinstance(right, Literal) and not _reads_back(left, operator, right):
+        first = f"substring({first}, 0)" if isinstance(right.value, str) else f"add({first}, 0)"
+    return f"{first} {operator}{_tilde(ignore_case=compare.ignore_case)} {_format_expression(right)}"
+
+
+def _reads_back(left: FieldOf, operator: Operator, right: Literal) -> bool:
+    field = resolve_field(left.field)
+    converted = field.known and (field.kind is Kind.NUMBER) == isinstance(right.value, str)
+    return operator is not Operator.EQ and not converted
+
+
+def _is_boolean(expression: Expression) -> bool:
+    match expression:
+        case Literal(value):
+            return isinstance(value, bool)
+        case Call(function):
+            return function in TESTS
+    return False
+
+
+def _format_holds(expression: Expression) -> str:
+    match expression:
+        case Literal(value):
+            return _TRUE if value is True else _FALSE
+        case Call(function) if function not in TESTS:
+            return _FALSE
+    return _format_expression(expression)
+
+
+def _format_expression(expression: Expression) -> str:
+    match expression:
+        case Literal(value):
+            return _format_value(value)
+        case FieldOf(field):
+            return format_name(field)
+    first, *rest = expression.arguments
+    function = f"{expression.function}{_tilde(ignore_case=expression.ignore_case)}"
+    arguments = [_marked(argument) for argument in rest] if expression.function == "match" else rest
+    return _format_call(function, _format_expression(first), map(_format_expression, arguments))
+
+
+def _marked(argument: Expression) -> Expression:
+    if isinstance(argument, Literal) and isinstance(argument.value, str) and not argument.value.startswith(RE2_MARK):
+        return Literal(f"(?:){argument.value}")
+    return argument
+
+
+def _format_call(function: str, first: str, rest: Iterable[str]) -> str:
+    return f"{function}({', '.join((first, *rest))})"
+
+
+def _format_value(value: Scalar) -> str:
+    return format_string(value) if isinstance(value, str) else format_value(value)
+
+
+def _format_list(values: Iterable[Scalar]) -> str:
+    return f"({', '.join(map(_format_value, values))})"
+
+
+def _format_choice(texts: list[str]) -> str:
+    return format_string(texts[0]) if len(texts) == 1 else _format_list(texts)
+
+
+def _tilde(*, ignore_case: bool) -> str:
+    return "~" if ignore_case else ""

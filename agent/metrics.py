@@ -116,9 +116,9 @@ class Metrics:
             self._failures.labels(_label(name))
             self._backlog.labels(_label(name))
 
-    def count_event(self, sensor: str, event_type: str) -> None:
-        """Count an event; `event_type` is exec or connect."""
-        self._events.labels(sensor, event_type).inc()
+    def count_events(self, sensor: str, event_type: str, count: int = 1) -> None:
+        """Count events; `event_type` is exec or connect."""
+        self._events.labels(sensor, event_type).inc(count)
 
     def count_truncated(self, field: str) -> None:
         """Count an event's member that was cut short, by its name in `Process.truncated`."""

@@ -85,12 +85,12 @@ class TestSensor:
         assert own(metrics, "sensor") == {("hullwatch_sensor_info", "core"): 1}
 
     def test_counts(self, metrics):
-        """Events and truncations are counted one by one."""
-        metrics.count_event("core", "exec")
-        metrics.count_event("core", "exec")
+        """Events come in lots, truncations one by one."""
+        metrics.count_events("core", "exec", 2)
+        metrics.count_events("core", "exec")
         metrics.count_truncated("args")
         expected = {
-            ("hullwatch_events_total", "core", "exec"): 2,
+            ("hullwatch_events_total", "core", "exec"): 3,
             ("hullwatch_events_truncated_total", "args"): 1,
         }
         assert expected == own(metrics, "events")

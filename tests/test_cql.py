@@ -111,6 +111,8 @@ class TestComparisons:
             ("TargetProcessId=4242", True),
             ("TargetProcessId>4242", False),
             ("TargetProcessId==4242", True),
+            ("event_platform=Lin #event_simpleName=ProcessRollup2", True),
+            ("event_platform=Win", False),
         ],
     )
     def test_one_comparison(self, query, expected):

@@ -91,6 +91,14 @@ def _falcon_event_name(event: Event) -> FieldValue | None:
 _FALCON_NAMES: dict[type, str] = {Exec: "ProcessRollup2", Connect: "UnixSocketConnect"}
 
 
+# Falcon's rules begin with it as often as with the event's name; this agent runs on Linux only.
+def _falcon_platform(event: Event) -> FieldValue | None:
+    given = event.fields.get("event_platform")
+    if given is not None:
+        return given
+    return "Lin" if event.fields.get("host.os.type", "linux") == "linux" else None
+
+
 def _destination(event: Event) -> FieldValue | None:
     return event.address if isinstance(event, Connect) else event.fields.get("destination.address")
 
@@ -168,6 +176,7 @@ _TABLE = (
     _text("destination.requested", _requested),
     _boolean("destination.aliased", _aliased),
     _text("event_simpleName", _falcon_event_name),
+    _text("event_platform", _falcon_platform),
     *(_text(f"intent.{member}", _of_intent(member)) for member in _INTENT_TEXTS.split()),
     *(_text(f"intent.{member}", _of_intent(member), many=True) for member in _INTENT_LISTS.split()),
     *(_boolean(f"intent.{member}", _of_intent(member)) for member in _INTENT_FLAGS.split()),

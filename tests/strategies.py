@@ -86,7 +86,7 @@ NUMBER_FIELDS = ("process.pid", "process.args_count", "process.parent.pid")
 BOOLEAN_FIELDS = ("process.deleted", "process.memfd", "intent.privileged", "destination.aliased")
 FIELD_NAMES = (*TEXT_FIELDS, *ARRAY_FIELDS, *NUMBER_FIELDS, *BOOLEAN_FIELDS, "intent.tool")
 
-words = st.sampled_from(WORDS + ODD_WORDS) | st.text(max_size=4).filter(str.isprintable)
+words = st.sampled_from(WORDS + ODD_WORDS) | st.text(max_size=3)
 names = st.sampled_from(NAMES) | words
 paths = st.builds(str.__add__, st.sampled_from(DIRECTORIES), names)
 texts = words | paths | st.lists(words, max_size=5).map(" ".join)
@@ -106,7 +106,7 @@ intents = st.builds(
 @st.composite
 def events(draw):
     """An exec or a connection, with whatever may be absent sometimes absent."""
-    path, args = draw(paths), draw(st.lists(words, max_size=5))
+    path, args = draw(paths), draw(st.lists(words, max_size=4))
     if draw(st.booleans()):
         event = make_connect(draw(paths), path, args, requested=draw(st.none() | paths))
     else:
@@ -168,7 +168,7 @@ calls = st.one_of(
 
 
 def _lists(strategy):
-    return st.lists(strategy, min_size=0, max_size=4).map(tuple)
+    return st.lists(strategy, max_size=3).map(tuple)
 
 
 leaves = st.one_of(
@@ -191,10 +191,10 @@ predicates = st.recursive(
         st.builds(Or, _lists(children)),
         st.builds(Not, children),
     ),
-    max_leaves=8,
+    max_leaves=5,
 )
 
-_outcomes = st.lists(st.builds(Outcome, st.sampled_from(Severity), predicates), min_size=1, max_size=3).map(tuple)
+_outcomes = st.lists(st.builds(Outcome, st.sampled_from(Severity), predicates), min_size=1, max_size=2).map(tuple)
 _filters = st.builds(
     Filter,
     id=st.sampled_from(("f1", "f2")),
@@ -206,9 +206,9 @@ _filters = st.builds(
 
 
 @st.composite
-def rules(draw, max_size=6):
+def rules(draw, max_size=3):
     """A few rules with distinct ids, some with filters."""
-    several = draw(st.lists(st.tuples(_outcomes, st.lists(_filters, max_size=2).map(tuple)), max_size=max_size))
+    several = draw(st.lists(st.tuples(_outcomes, st.lists(_filters, max_size=1).map(tuple)), max_size=max_size))
     return tuple(
         Rule(id=f"r{i}", name=f"r{i}", language="sigma", path=f"r{i}.yml", outcomes=outcomes, filters=filters)
         for i, (outcomes, filters) in enumerate(several)

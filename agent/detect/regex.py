@@ -5,6 +5,7 @@ The only module that imports `re2`.
 """
 
 import functools
+from collections.abc import Callable, Sequence
 
 import re2
 
@@ -57,3 +58,32 @@ def compile_regex(pattern: str) -> Pattern:
 def quote_regex(text: str) -> str:
     """Write literal text as an expression that matches just it."""
     return str(re2.escape(text))
+
+
+def compile_literals(literals: Sequence[str]) -> Callable[[str], list[int]]:
+    """
+    Look for many literals in one pass over a text.
+
+    Args:
+        literals: at least one, none of them empty.
+
+    Returns:
+        A function that gives the indexes of the literals that a text contains, in no order. Each index
+        appears once, and the pass stays linear in the text whatever it holds.
+    """
+    options = re2.Options()
+    options.log_errors = False
+    # The automaton grows while it runs, up to this. With less than some 100 bytes a character RE2
+    # refuses the set; it was seen to be exact from there on (tests/test_regex.py).
+    options.max_mem = (4 << 20) + 256 * sum(map(len, literals))
+    found = re2.Set.SearchSet(options)
+    for literal in literals:
+        found.Add(re2.escape(literal))
+    found.Compile()
+    search = found.Match
+
+    def find(text: str) -> list[int]:
+        indexes: list[int] | None = search(text.encode("utf-8", "replace"))
+        return indexes or []
+
+    return find

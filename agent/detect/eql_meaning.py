@@ -189,7 +189,8 @@ def _read_call(reading: Reading, name: Part, tilde: Part, arguments: tuple[Part,
     function = function_name(reading, name, tilde, count=len(arguments))
     if function not in TESTS:
         raise fault(reading, name, f"{function} gives a value, not a condition; compare it with something")
-    subject = _read_subject(reading, arguments[0], depth)
+    first = arguments[0]
+    subject = read_field(reading, first) if is_field(first) else read_expression(reading, first, depth + 1)
     rest = [read_expression(reading, argument, depth + 1) for argument in arguments[1:]]
     try:
         return make_call_test(function, subject, rest, ignore_case=tilde is not None)

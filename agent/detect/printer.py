@@ -51,20 +51,26 @@ def format_predicate(predicate: Predicate) -> str:
             return " or ".join(map(format_predicate, children)) or _FALSE
         case Not(child):
             return _format_not(child)
-        case Exists(field):
-            return f"{format_name(field)} != null"
-        case Equals():
-            return _format_equals(predicate)
-        case Like():
-            return _format_like(predicate)
-        case Regex():
-            return f"{format_name(predicate.field)} regex {format_string(_whole_expression(predicate))}"
-        case Cidr(field, networks):
-            return _format_call("cidrMatch", format_name(field), map(format_string, networks)) if networks else _FALSE
         case Compare():
             return _format_compare(predicate)
         case Holds(expression):
             return _format_holds(expression)
+    return _format_test(predicate)
+
+
+def _format_test(test: Exists | Equals | Like | Regex | Cidr) -> str:
+    name = format_name(test.field)
+    match test:
+        case Exists():
+            return f"{name} != null"
+        case Equals():
+            return _format_equals(test)
+        case Like():
+            return _format_like(test)
+        case Regex():
+            return f"{name} regex {format_string(_whole_expression(test))}"
+        case Cidr(_, networks):
+            return _format_call("cidrMatch", name, map(format_string, networks)) if networks else _FALSE
 
 
 # An operand of `and`: only `or` binds less.

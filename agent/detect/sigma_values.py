@@ -5,6 +5,8 @@ pySigma applies the modifiers that change a value; what a value then means for a
 here. Sigma ignores case unless ``cased``. Values of a list are alternatives, unless ``all``.
 """
 
+import itertools
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -24,6 +26,7 @@ from sigma.types import (
     SigmaString,
     SigmaType,
     SpecialChars,
+    special_char_mapping,
 )
 
 from agent.detect.fields import Kind, resolve_field
@@ -48,6 +51,7 @@ from agent.detect.predicate import (
     escape_pattern,
     negate,
 )
+from agent.detect.predicate import Scalar as ScalarValue
 from agent.detect.sigma_yaml import Node, Scalar, fault
 from agent.detect.sigma_yaml import Sequence as YamlSequence
 
@@ -77,6 +81,8 @@ _MODIFIERS = _TEXTUAL | set(_FLAGS) | _COMPARING | _LINKING | {"exists", "re"}
 _TIMES = {"minute", "hour", "day", "week", "month", "year"}
 
 
+_MAX_EXPANSIONS = 100_000
+StringPart = str | SpecialChars | Placeholder
 # pySigma's conversions raise these; the last two for values that no check of ours foresaw.
 _REFUSALS = (SigmaError, ValueError, TypeError, NotImplementedError, LookupError)
 
@@ -176,14 +182,13 @@ def _read_regex(item: _Item, text: str) -> Predicate:
     if others:
         raise ValueError(f"re does not go with {', '.join(sorted(others))}")
     string = SigmaString(text, escape=False)
-    strings = [string]
     if "expand" in item.modifiers:
-        strings = string.insert_placeholders().replace_placeholders(_substitution(item, escape=False))
+        string.insert_placeholders()
     flags = "".join(sorted({_FLAGS[modifier] for modifier in item.modifiers if modifier in _FLAGS}))
     places = _PLACES & set(item.modifiers)
     patterns = []
-    for expanded in strings:
-        pattern = expanded.to_plain(regex=True)
+    for parts in _expand(item, string, escape=False):
+        pattern = "".join(special_char_mapping[part] if isinstance(part, SpecialChars) else str(part) for part in parts)
         if places == {"startswith"}:
             pattern = rf"\A(?:{pattern})"
         elif places == {"endswith"}:
@@ -231,10 +236,9 @@ def _equals(field: str, constant: str | float | bool, *, ignore_case: bool = Fal
 
 def _text_tests(item: _Item, field: str, string: SigmaString) -> Iterator[Predicate]:
     ignore_case = not isinstance(string, SigmaCasedString) and "cased" not in item.modifiers
-    for expanded in string.replace_placeholders(_substitution(item)):
-        parts = expanded.s
-        if item.field is None and not _PLACES & set(item.modifiers):
-            parts = [SpecialChars.WILDCARD_MULTI, *parts, SpecialChars.WILDCARD_MULTI]
+    anywhere = [SpecialChars.WILDCARD_MULTI] if item.field is None and not _PLACES & set(item.modifiers) else []
+    for expanded in _expand(item, string):
+        parts = [*anywhere, *expanded, *anywhere]
         if any(isinstance(part, SpecialChars) for part in parts):
             yield Like(field, (_to_pattern(parts),), ignore_case)
         else:
@@ -247,14 +251,20 @@ def _to_pattern(parts: Iterable[object]) -> str:
     return "".join(written)
 
 
-def _substitution(item: _Item, *, escape: bool = True) -> Callable[[Placeholder], Iterator[SigmaString]]:
-    def substitute(placeholder: Placeholder) -> Iterator[SigmaString]:
-        if placeholder.name not in item.placeholders:
-            raise ValueError(f"placeholder %{placeholder.name}% is not defined")
-        for value in item.placeholders[placeholder.name]:
-            yield SigmaString(value, escape=escape)
-
-    return substitute
+# Not pySigma's own replacement, which ends at 200 values: a list of hosts or hashes is longer.
+def _expand(item: _Item, string: SigmaString, *, escape: bool = True) -> Iterator[list[StringPart]]:
+    choices: list[list[list[StringPart]]] = []
+    for part in string.s:
+        if not isinstance(part, Placeholder):
+            choices.append([[part]])
+        elif part.name in item.placeholders:
+            choices.append([SigmaString(value, escape=escape).s for value in item.placeholders[part.name]])
+        else:
+            raise ValueError(f"placeholder %{part.name}% is not defined")
+    if math.prod(map(len, choices)) > _MAX_EXPANSIONS:
+        raise ValueError(f"placeholders make more than {_MAX_EXPANSIONS} values")
+    for combination in itertools.product(*choices):
+        yield [part for parts in combination for part in parts]
 
 
 def _compare(field: str, operator: Operator, number: float) -> Predicate:
@@ -280,14 +290,17 @@ def _compare_fields(item: _Item, field: str, reference: SigmaFieldReference) -> 
 
 # Tests of one field and one kind become one test with many values: one look-up instead of many.
 def _merge(tests: Iterable[Predicate]) -> list[Predicate]:
-    merged: list[Predicate] = []
+    values: dict[tuple[str, bool], list[ScalarValue]] = {}
+    patterns: dict[tuple[str, bool], list[str]] = {}
+    others: list[Predicate] = []
     for test in tests:
-        last = merged[-1] if merged else None
-        match last, test:
-            case Equals(field, values, ignore_case), Equals(f, v, i) if (f, i) == (field, ignore_case):
-                merged[-1] = Equals(field, values + v, ignore_case)
-            case Like(field, patterns, ignore_case), Like(f, p, i) if (f, i) == (field, ignore_case):
-                merged[-1] = Like(field, patterns + p, ignore_case)
+        match test:
+            case Equals(field, constants, ignore_case):
+                values.setdefault((field, ignore_case), []).extend(constants)
+            case Like(field, shapes, ignore_case):
+                patterns.setdefault((field, ignore_case), []).extend(shapes)
             case _:
-                merged.append(test)
-    return merged
+                others.append(test)
+    equals = [Equals(field, tuple(found), ignore_case) for (field, ignore_case), found in values.items()]
+    likes = [Like(field, tuple(found), ignore_case) for (field, ignore_case), found in patterns.items()]
+    return [*equals, *likes, *others]

@@ -61,12 +61,18 @@ class Metrics:
         )
         self._delivered = counter("hullwatch_sink_delivered_total", "Alerts that a sink has taken.", "sink")
         self._failures = counter("hullwatch_sink_failures_total", "Deliveries that failed and are tried again.", "sink")
+        self._dropped = counter(
+            "hullwatch_sink_dropped_total",
+            "Alerts that a sink will not get: it refused them, or retention took them first.",
+            "sink",
+            "reason",
+        )
         self._backlog = gauge("hullwatch_sink_backlog", "Alerts in the journal that a sink has not taken yet.", "sink")
         self._rules = gauge("hullwatch_rules", "Rules in force.", "language")
         self._rule_errors = gauge("hullwatch_rule_errors", "Faults of rule files that keep rules out of force.")
         prometheus.ProcessCollector(registry=registry)
 
-        self._lost_seen: dict[str, int] = {}
+        self._totals_seen: dict[prometheus.Counter, int] = {}
         self._languages: set[str] = set()
         self._lock = threading.Lock()
 
@@ -126,12 +132,8 @@ class Metrics:
 
     def observe_lost(self, lost: Mapping[str, int]) -> None:
         """Take over a sensor's `lost()`: totals since it was opened, so that nothing is counted twice."""
-        with self._lock:
-            for reason, total in lost.items():
-                seen = self._lost_seen.get(reason, 0)
-                # A smaller total is a sensor that was opened anew.
-                self._lost.labels(reason).inc(total - seen if total >= seen else total)
-                self._lost_seen[reason] = total
+        for reason, total in lost.items():
+            self._advance(self._lost.labels(reason), total)
 
     def count_alert(self, rule: str, severity: Severity) -> None:
         """Count an alert for a rule that matched, by its id."""
@@ -153,6 +155,11 @@ class Metrics:
         """Count a delivery that failed."""
         self._failures.labels(_label(sink)).inc()
 
+    def observe_dropped(self, sink: str, dropped: Mapping[str, int]) -> None:
+        """Take over a sink's totals of alerts that it will never get, by reason."""
+        for reason, total in dropped.items():
+            self._advance(self._dropped.labels(_label(sink), reason), total)
+
     def set_backlog(self, sink: str, alerts: int) -> None:
         """Set how many alerts a sink has not taken yet."""
         self._backlog.labels(_label(sink)).set(alerts)
@@ -172,6 +179,13 @@ class Metrics:
             body: bytes = openmetrics.generate_latest(self._registry)  # type: ignore[no-untyped-call]
             return openmetrics.CONTENT_TYPE_LATEST, body
         return CONTENT_TYPE_PLAIN_0_0_4, generate_latest(self._registry)
+
+    def _advance(self, counter: prometheus.Counter, total: int) -> None:
+        with self._lock:
+            seen = self._totals_seen.get(counter, 0)
+            # A smaller total is of something that was opened anew.
+            counter.inc(total - seen if total >= seen else total)
+            self._totals_seen[counter] = total
 
 
 def _label(text: str) -> str:

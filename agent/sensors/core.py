@@ -17,6 +17,7 @@ from agent.sensors.libbpf import BpfObject, possible_cpus
 NAME = "core"
 OBJECT = Path(__file__).with_name("exec.bpf.o")
 PROGRAM = "on_exec"
+TRUNCATABLE = wire.TRUNCATABLE
 _BTF = Path("/sys/kernel/btf/vmlinux")
 _CAPABILITIES = {"CAP_PERFMON": 38, "CAP_BPF": 39}
 _CAP_SYS_ADMIN = 21

@@ -81,6 +81,7 @@ _TRUNCATIONS = (
     (Flag.CGROUP_CUT, "cgroup"),
     (Flag.ARGS_CUT, "args"),
 )
+TRUNCATABLE = tuple(name for _, name in _TRUNCATIONS)
 _ANY_CUT = sum(flag for flag, _ in _TRUNCATIONS)
 
 

@@ -1,0 +1,153 @@
+"""`hullwatch run`: builds what an agent consists of, wires it, and turns the loop until a signal."""
+
+import os
+import platform
+import signal
+from collections.abc import Callable
+from contextlib import ExitStack
+
+import structlog
+
+from agent import __version__, config
+from agent.alert import Suppressor
+from agent.config import Config
+from agent.delivery import Delivery, Hooks, Sink, open_delivery
+from agent.detect.index import RuleIndex, build_index
+from agent.detect.rule import ReadResult
+from agent.enrich import Enricher
+from agent.errors import ConfigError
+from agent.health import Check, Heartbeat, Status, open_health_server
+from agent.journal import open_journal
+from agent.metrics import Metrics
+from agent.pipeline import LOST_JOURNAL, Pipeline, Sensor, count_repeat
+from agent.sensors import core
+from agent.sinks.stdout import open_stdout
+from agent.sinks.syslog import open_syslog
+
+POLL_S = 1.0  # the longest the loop waits for an event: how often windows close and the heart beats
+LAST_DELIVERY_S = 5.0  # what sinks get at the end; the journal keeps what they did not take
+
+
+def watch(settings: Config, read: ReadResult, sensor_name: str) -> None:
+    """
+    Watch this node until SIGTERM or SIGINT.
+
+    Args:
+        settings: the configuration.
+        read: the rules; the faults of broken ones are logged, counted and shown in /readyz.
+        sensor_name: of `config.SENSORS`.
+
+    Raises:
+        ConfigError, JournalError: something cannot be opened as configured.
+        SensorError: no sensor works on this node, or the one that did has died.
+    """
+    for fault in (*read.errors, *read.warnings):
+        structlog.get_logger().warning("rule file", fault=str(fault))
+    with ExitStack() as stack:
+        _watch(settings, read, sensor_name, stack)
+
+
+def _watch(settings: Config, read: ReadResult, sensor_name: str, stack: ExitStack) -> None:
+    log = structlog.get_logger()
+    metrics, heartbeat = Metrics(), Heartbeat()
+    journal = open_journal(settings.state_dir)
+    stack.callback(journal.close)
+    hooks = Hooks(on_delivered=metrics.count_delivered, on_failure=metrics.count_failure, on_change=_log_sink_change)
+    delivery = open_delivery(settings.state_dir, _open_sinks(settings), hooks=hooks)
+    metrics.declare_rules(read.rules, errors=len(read.errors))
+    metrics.declare_sinks(delivery.states)
+
+    # Readiness is asked for from the server's threads, before the sensor is open as well.
+    state = {"sensor": Check("sensor", ok=False, detail="opening")}
+
+    def status() -> Status:
+        return Status((state["sensor"], _check_rules(read), *_check_sinks(delivery)))
+
+    server = open_health_server(settings.http.listen, metrics, heartbeat, status)
+    stack.callback(server.close)
+    rules = _build_index(read)
+    sensor = open_sensor(sensor_name, settings)
+    stack.callback(sensor.close)
+    metrics.declare_sensor(
+        sensor.name, types=("exec",), fields=core.TRUNCATABLE, reasons=(*sensor.lost(), LOST_JOURNAL)
+    )
+    state["sensor"] = Check("sensor", ok=True, detail=sensor.name)
+
+    pipeline = Pipeline(
+        sensor=sensor,
+        enrich=Enricher(proc=settings.host.proc, root=settings.host.root).enrich,
+        rules=rules,
+        suppressor=Suppressor(settings.suppress.window_s * 1_000_000_000, on_repeat=count_repeat(metrics)),
+        journal=journal,
+        notify=delivery.notify,
+        metrics=metrics,
+    )
+    stopping = _stop_signals()
+    log.info(
+        "watching", version=__version__, sensor=sensor.name, rules=len(read.rules), rule_errors=len(read.errors),
+        sinks=list(delivery.states), http=str(server.address), state_dir=str(settings.state_dir),
+    )  # fmt: skip
+    while not stopping():
+        pipeline.step(POLL_S)
+        heartbeat.beat()
+        metrics.observe_lost(sensor.lost())
+        _observe_sinks(metrics, delivery)
+    unsaved = pipeline.drain()
+    kept = {name: count for name, count in delivery.close(LAST_DELIVERY_S).items() if count}
+    log.info("ended", kept=kept, lost={**sensor.lost(), LOST_JOURNAL: unsaved})
+
+
+def _build_index(read: ReadResult) -> RuleIndex:
+    try:
+        return build_index(read.rules)
+    except ValueError as error:
+        raise ConfigError(f"rules: {error}") from None
+
+
+def open_sensor(_name: str, settings: Config) -> Sensor:
+    """
+    Open the sensor of that name; ``auto`` is the best that works here.
+
+    Raises:
+        SensorError: why none does.
+    """
+    return core.open_core(ring_bytes=settings.core.ring_bytes)
+
+
+def _open_sinks(settings: Config) -> list[Sink]:
+    sinks: list[Sink] = []
+    for sink in settings.sinks:
+        if isinstance(sink, config.StdoutSink):
+            sinks.append(open_stdout(name=sink.name))
+        else:
+            sinks.append(open_syslog(sink.address, name=sink.name, hostname=platform.node(), procid=os.getpid()))
+    return sinks
+
+
+def _log_sink_change(name: str, error: str | None) -> None:
+    log = structlog.get_logger()
+    if error is None:
+        log.info("sink takes alerts again", sink=name)
+    else:
+        log.warning("sink takes no alerts, the journal keeps them", sink=name, reason=error)
+
+
+def _observe_sinks(metrics: Metrics, delivery: Delivery) -> None:
+    for name, sink in delivery.states.items():
+        metrics.set_backlog(name, delivery.backlog(name))
+        metrics.observe_dropped(name, {"refused": sink.refused, "retention": sink.dropped})
+
+
+def _check_rules(read: ReadResult) -> Check:
+    return Check("rules", ok=not read.errors, detail=f"{len(read.rules)} in force, {len(read.errors)} faults")
+
+
+def _check_sinks(delivery: Delivery) -> list[Check]:
+    return [Check(f"sink {name}", ok=sink.up, detail=sink.last_error or "") for name, sink in delivery.states.items()]
+
+
+def _stop_signals() -> Callable[[], bool]:
+    received: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, _: received.append(number))
+    return lambda: bool(received)

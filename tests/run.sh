@@ -1,0 +1,23 @@
+#!/bin/sh
+# Install what the tests need and run them all: sudo ./tests/run.sh [OPTION of pytest]...
+set -eu
+cd "$(dirname "$0")/.."
+./deploy/setup.sh test
+
+missing=""
+for program in \
+	rsyslogd:rsyslog prometheus:prometheus dockerd:docker.io containerd:containerd runc:runc busybox:busybox-static \
+	kubectl:kubernetes-client mmdebstrap:mmdebstrap unshare:util-linux; do
+	command -v "${program%%:*}" >/dev/null || missing="$missing ${program#*:}"
+done
+if [ -n "$missing" ]; then
+	echo "installing$missing" >&2
+	apt-get update -qq
+	# shellcheck disable=SC2086
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
+fi
+
+.venv/bin/ruff check .
+.venv/bin/ruff format --check .
+.venv/bin/mypy
+exec .venv/bin/python -m pytest "$@"

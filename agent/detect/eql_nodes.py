@@ -121,7 +121,11 @@ def make_call_test(
     if function == "cidrMatch":
         for text in texts:
             ipaddress.ip_network(text, strict=False)
-    if isinstance(subject, Field) and subject.kind is Kind.TEXT and len(texts) == len(given):
+    if (
+        isinstance(subject, Field)
+        and len(texts) == len(given)
+        and (subject.kind is Kind.TEXT or function == "cidrMatch")
+    ):
         test = _make_field_test(function, subject, texts, ignore_case=ignore_case)
         if test is not None:
             return test

@@ -3,8 +3,8 @@ Predicate trees as EQL text that `eql.parse_expression` reads back to a tree wit
 
 What EQL has no words for is said in others: a pattern with an escaped wildcard as ``regex``, an
 expression that is RE2's with a mark in front (agent/detect/eql_regex.py), ``!=`` of two expressions
-as ``<`` or ``>``. Only such a pattern that also ignores case differs, by RE2's folding of letters
-beyond ASCII. Numbers must be finite, names of fields not empty.
+as ``<`` or ``>``. Such a pattern that also ignores case may answer otherwise on texts with a capital
+sigma or a dotted capital I, whose lower case is not one letter. Numbers must be finite.
 """
 
 from collections.abc import Iterable
@@ -36,6 +36,7 @@ from agent.detect.predicate import (
 )
 from agent.detect.regex import compile_regex, quote_regex
 
+_SIGNS = {"k": "\u212a", "å": "\u212b", "ω": "\u2126", "θ": "\u03f4", "ß": "\u1e9e"}  # further capitals of a letter
 _TRUE, _FALSE = "true", "false"
 _MIRRORED = {Operator.LT: Operator.GT, Operator.LE: Operator.GE, Operator.GT: Operator.LT, Operator.GE: Operator.LE}
 
@@ -119,8 +120,19 @@ def _format_like(test: Like) -> str:
 
 
 def _like_expression(parts: Iterable[tuple[bool, str]], *, ignore_case: bool) -> str:
-    flags = "(?is)" if ignore_case else "(?s)"
-    return flags + "".join({"*": ".*", "?": "."}[text] if wildcard else quote_regex(text) for wildcard, text in parts)
+    quote = _quote_folded if ignore_case else quote_regex
+    return "(?s)" + "".join({"*": ".*", "?": "."}[text] if wildcard else quote(text) for wildcard, text in parts)
+
+
+# RE2's own folding takes more letters for one than lower case does: a long s for an s.
+def _quote_folded(text: str) -> str:
+    return "".join(map(_quote_letter, text.lower()))
+
+
+def _quote_letter(letter: str) -> str:
+    signs = _SIGNS.get(letter, "")
+    cases = dict.fromkeys(case for case in (letter, letter.upper(), *signs) if case.lower() == letter)
+    return f"[{''.join(cases)}]" if len(cases) > 1 else quote_regex(letter)
 
 
 # The mark makes the reader take the expression as RE2's.
@@ -172,7 +184,15 @@ def _format_holds(expression: Expression) -> str:
             return _TRUE if value is True else _FALSE
         case Call(function) if function not in TESTS:
             return _FALSE
+        case Call(function, (FieldOf() as field, *rest), ignore_case) if _is_read_as_test(field, function, rest):
+            expression = Call(function, (Call("substring", (field, Literal(0))), *rest), ignore_case)
     return _format_expression(expression)
+
+
+# Of a field itself the reader makes a pattern or an address, and those take numbers for text.
+def _is_read_as_test(field: FieldOf, function: str, rest: Iterable[Expression]) -> bool:
+    is_text = resolve_field(field.field).kind is Kind.TEXT
+    return is_text and function != "cidrMatch" and all(isinstance(argument, Literal) for argument in rest)
 
 
 def _format_expression(expression: Expression) -> str:

@@ -255,6 +255,13 @@ class TestRegex:
         assert "invalid perl operator: (?=" in message
         assert "a(?=b)" in message
 
+    def test_patterns_that_are_too_large_together_are_refused(self):
+        """Each pattern alone would do; the list is refused when the rule is read, not when it is used."""
+        patterns = "\n".join(f"  - '{number}{'?' * 15_000}'" for number in range(6))
+        line, column, message = fault_of(f"CommandLine:\n{patterns}")
+        assert (5, 5) == (line, column)
+        assert "too large" in message
+
 
 class TestKeywords:
     """Values without a field."""
@@ -376,6 +383,11 @@ class TestPlaceholders:
     def test_values(self, detection, exe, expected):
         """A placeholder stands for any of its values, patterns among them; without ``expand`` for itself."""
         assert expected == matches(detection, make_exec(exe), placeholders=PLACEHOLDERS)
+
+    def test_a_long_list(self):
+        """A placeholder may stand for thousands of values."""
+        names = {"tools": [f"/opt/{number}" for number in range(5000)]}
+        assert matches("Image|expand: '%tools%'", make_exec("/opt/4999"), placeholders=names)
 
     def test_a_missing_placeholder_is_an_error_that_names_it(self):
         """A rule with an undefined placeholder does not load."""

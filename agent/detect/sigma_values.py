@@ -80,7 +80,6 @@ _LINKING = {"all", "neq"}
 _MODIFIERS = _TEXTUAL | set(_FLAGS) | _COMPARING | _LINKING | {"exists", "re"}
 _TIMES = {"minute", "hour", "day", "week", "month", "year"}
 
-
 _MAX_EXPANSIONS = 100_000
 StringPart = str | SpecialChars | Placeholder
 # pySigma's conversions raise these; the last two for values that no check of ours foresaw.
@@ -116,6 +115,10 @@ def read_item(key: Scalar, value: Node, path: str, placeholders: Mapping[str, Se
         raise fault("an empty list of values; expected at least one", path, value, key.text)
     tests = [_read_scalar(item, scalar, key, path) for scalar in scalars]
     predicate = all_of(*tests) if "all" in modifiers else any_of(*_merge(tests))
+    try:
+        compile_predicate(predicate)  # each value passed alone; together they can be too large for RE2
+    except ValueError as error:
+        raise fault(f"{key.text or 'keyword'}: {error}"[:400], path, key) from None
     return negate(predicate) if "neq" in modifiers else predicate
 
 

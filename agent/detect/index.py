@@ -40,7 +40,7 @@ class _Entry(msgspec.Struct, frozen=True):
     rule: Rule
     outcomes: tuple[tuple[Matcher, Outcome], ...]
     filters: tuple[tuple[Matcher, str], ...]
-    keys: Keys | None
+    keys: tuple[Keys, ...]
     needs_intent: bool
     of_kind: Matcher
 

@@ -6,16 +6,15 @@ literals are compared in folded text only (`fold`).
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 Literals = frozenset[str]
 
-# What may follow "(": a name, flags for the group, or flags for the rest (an empty group then).
-_GROUP_HEAD = re.compile(r"\?(?:P?<\w+>|[imsU-]*:|[imsU-]+(?=\)))")
+_GROUP_HEAD = re.compile(r"\?(?:P?<\w+>|[imsU-]*:)")
+_FLAGS = re.compile(r"\(\?[imsU-]+\)")
 _CLASS = re.compile(r"\[\^?\]?(?:\[:\^?\w+:\]|\\.|[^\]\\])*\]", re.DOTALL)
 _REPEAT = re.compile(r"(?:[*+?]|\{\d+(?:,\d*)?\})\??")
 _ONE_OF_MANY = frozenset("dDsSwWbBAzntrfav")  # escapes of one character or none, not followed by more
-_WEAKEST = 30
 
 
 class _NotUnderstood(Exception):  # noqa: N818 - leaves the recursion, never this module
@@ -33,9 +32,9 @@ def fold(text: str) -> str:
     return lower if lower.isascii() else lower.replace("\u017f", "s")
 
 
-def weight(literals: Iterable[str]) -> int:
-    """Estimate how often one of the literals occurs in texts that no rule is about."""
-    return sum(1 if len(literal) > 5 else 4 if len(literal) > 2 else _WEAKEST for literal in literals)
+def weight(literals: Iterable[str]) -> float:
+    """Estimate how often one of the literals occurs in texts that no rule is about; only the order means something."""
+    return sum(0.6 ** len(literal) for literal in literals)
 
 
 def longest_ascii(texts: Iterable[str]) -> str:
@@ -44,33 +43,37 @@ def longest_ascii(texts: Iterable[str]) -> str:
     return max(runs, key=len, default="").lower()
 
 
-def required_literals(pattern: str) -> Literals | None:
+def required_literals(pattern: str) -> tuple[Literals, ...]:
     """
-    Find literals of which any text that an RE2 expression matches holds at least one.
+    Find sets of literals such that any text that an RE2 expression matches holds one of each set.
 
     Returns:
-        Folded, not empty texts; None where nothing can be told.
+        Sets of folded, not empty texts; none where nothing can be told.
     """
     try:
-        literals, end = _alternatives(pattern, 0)
+        sets, end = _alternatives(pattern, 0)
     except (_NotUnderstood, RecursionError):
-        return None
-    return literals if end == len(pattern) else None
+        return ()
+    return sets if end == len(pattern) else ()
 
 
 # Up to the end of the expression or the group's closing parenthesis, which it leaves.
-def _alternatives(pattern: str, position: int) -> tuple[Literals | None, int]:
-    branches: list[Literals | None] = []
+def _alternatives(pattern: str, position: int) -> tuple[tuple[Literals, ...], int]:
+    branches: list[tuple[Literals, ...]] = []
     while True:
         branch, position = _branch(pattern, position)
         branches.append(branch)
         if pattern[position : position + 1] != "|":
-            known = [branch for branch in branches if branch is not None]
-            return (frozenset().union(*known) if len(known) == len(branches) else None), position
+            break
         position += 1
+    if len(branches) == 1:
+        return branches[0], position
+    if not all(branches):
+        return (), position
+    return (Literals().union(*(min(branch, key=weight) for branch in branches)),), position
 
 
-def _branch(pattern: str, position: int) -> tuple[Literals | None, int]:
+def _branch(pattern: str, position: int) -> tuple[tuple[Literals, ...], int]:
     found: list[Literals] = []
     run = ""
     while position < len(pattern) and pattern[position] not in "|)":
@@ -78,20 +81,24 @@ def _branch(pattern: str, position: int) -> tuple[Literals | None, int]:
         repeat = _REPEAT.match(pattern, position)
         position = repeat.end() if repeat else position
         surely = not repeat or repeat[0].startswith("+")
-        if isinstance(atom, str) and atom and surely:
-            run += atom
-        elif isinstance(atom, frozenset) and surely:
-            found.append(atom)
-        if repeat or not isinstance(atom, str) or not atom:
-            found.append(_of_run(run))
+        if isinstance(atom, str):
+            run += atom if surely else ""
+        elif surely:
+            found += atom
+        if repeat or not isinstance(atom, str):
+            found += _of_run(run)
             run = ""
-    found.append(_of_run(run))
-    return _best(found), position
+    return (*found, *_of_run(run)), position
 
 
-# A character as itself, a group as its literals, anything else as None.
-def _atom(pattern: str, position: int) -> tuple[str | Literals | None, int]:
+# A character as itself, a group as its sets of literals, anything else as none.
+def _atom(pattern: str, position: int) -> tuple[str | tuple[Literals, ...], int]:
     character = pattern[position]
+    if flags := _FLAGS.match(pattern, position):
+        # RE2 reads "a(?i)*" as "a*".
+        if _REPEAT.match(pattern, flags.end()):
+            raise _NotUnderstood
+        return (), flags.end()
     if character == "(":
         head = _GROUP_HEAD.match(pattern, position + 1)
         inner, end = _alternatives(pattern, head.end() if head else position + 1)
@@ -100,26 +107,22 @@ def _atom(pattern: str, position: int) -> tuple[str | Literals | None, int]:
         whole = _CLASS.match(pattern, position)
         if not whole:
             raise _NotUnderstood
-        return None, whole.end()
+        return (), whole.end()
     if character == "\\":
         return _escape(pattern[position + 1 : position + 2]), position + 2
     if character in "*+?{":
         raise _NotUnderstood
-    return (None if character in ".^$" else character), position + 1
+    return (() if character in ".^$" else character), position + 1
 
 
-def _escape(character: str) -> str | None:
+def _escape(character: str) -> str | tuple[()]:
     if character in _ONE_OF_MANY:
-        return None
+        return ()
     if not character or character.isalnum() or not character.isascii():
         raise _NotUnderstood
     return character
 
 
-def _of_run(run: str) -> Literals:
+def _of_run(run: str) -> tuple[Literals, ...]:
     literal = longest_ascii((run,))
-    return frozenset((literal,)) if literal else frozenset()
-
-
-def _best(found: Sequence[Literals]) -> Literals | None:
-    return min((literals for literals in found if literals), key=weight, default=None)
+    return (frozenset((literal,)),) if literal else ()

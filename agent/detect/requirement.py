@@ -4,7 +4,7 @@ What an event must have for a tree to hold at all: the keys under which a rule i
 Everything here is a necessary condition: weaker than the tree, never stronger.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 
 import msgspec
@@ -52,79 +52,91 @@ _WHOLE = {"process.name": Place.NAME, "process.args": Place.ARGUMENT}
 _SHORTEST_PART = 2
 
 
-def required_keys(predicate: Predicate) -> Keys | None:
+def required_keys(predicate: Predicate) -> tuple[Keys, ...]:
     """
-    Find keys of which an event has at least one wherever a tree holds.
+    Find sets of keys such that an event has a key of each wherever a tree holds.
 
     Args:
         predicate: in negation normal form.
 
     Returns:
-        None where there is no such set; an empty one where the tree never holds.
+        At most two sets, whole values before parts of text; no set where nothing is required; one
+        empty set where the tree never holds.
     """
     match predicate:
         case Always(value):
-            return None if value else frozenset()
+            return () if value else (frozenset(),)
         case And(children):
-            found = [keys for keys in map(required_keys, children) if keys is not None]
-            return min(found, key=_weight, default=None)
+            return _strongest(keys for child in children for keys in required_keys(child))
         case Or(children):
-            return _union(map(required_keys, children))
+            return _either([required_keys(child) for child in children])
         case Equals(field, values):
-            return _union(_whole_key(_name_of(field), as_text(value)) for value in values)
+            return _either([_whole_key(_name_of(field), as_text(value)) for value in values])
         case Like(field, patterns, ignore_case):
             name = _name_of(field)
-            return _union(_pattern_key(name, pattern.lower() if ignore_case else pattern) for pattern in patterns)
-        case Regex(field, pattern) if _name_of(field) in PART_FIELDS:
-            literals = required_literals(pattern)
-            return None if literals is None else _union(_part_key(_name_of(field), literal) for literal in literals)
-    return None
+            return _either([_pattern_key(name, pattern.lower() if ignore_case else pattern) for pattern in patterns])
+        case Regex(field, pattern):
+            name = _name_of(field)
+            sets = ([_part_key(name, literal) for literal in literals] for literals in required_literals(pattern))
+            return _strongest(keys for alternatives in sets for keys in _either(alternatives))
+    return ()
+
+
+# Of all sets that must be met: the best of whole values, and the best of the rest.
+def _strongest(sets: Iterable[Keys]) -> tuple[Keys, ...]:
+    rest = set(sets)
+    if len(rest) < 2 or frozenset() in rest:
+        return (frozenset(),) if frozenset() in rest else tuple(rest)
+    first = min(rest, key=lambda keys: (any(key.place is Place.PART for key in keys), _weight(keys)))
+    return first, min(rest - {first}, key=_weight)
+
+
+# Any one of each alternative's sets may stand for it: the first in the first union, the last in the second.
+def _either(alternatives: Sequence[tuple[Keys, ...]]) -> tuple[Keys, ...]:
+    if not all(alternatives):
+        return ()
+    first = frozenset[Key]().union(*(sets[0] for sets in alternatives))
+    second = frozenset[Key]().union(*(sets[-1] for sets in alternatives))
+    return (first,) if first == second else (first, second)
 
 
 def _name_of(field: str) -> str:
     return resolve_field(field).name
 
 
-def _union(several: Iterable[Keys | None]) -> Keys | None:
-    union: set[Key] = set()
-    for keys in several:
-        if keys is None:
-            return None
-        union |= keys
-    return frozenset(union)
+# A whole value is as telling as a part of eight characters.
+def _weight(keys: Keys) -> float:
+    return weight(key.text if key.place is Place.PART else "a whole." for key in keys)
 
 
-def _weight(keys: Keys) -> int:
-    parts = [key.text for key in keys if key.place is Place.PART]
-    return weight(parts) + len(keys) - len(parts)
-
-
-def _whole_key(field: str, text: str) -> Keys | None:
+def _whole_key(field: str, text: str) -> tuple[Keys, ...]:
     if field == "process.executable":
-        return frozenset((Key(Place.FILE, _last_component(text)),))
+        return _key(Place.FILE, _last_component(text))
     if field in _WHOLE:
-        return frozenset((Key(_WHOLE[field], text.lower()),))
+        return _key(_WHOLE[field], text.lower())
     return _part_key(field, longest_ascii((text,)))
 
 
-def _pattern_key(field: str, pattern: str) -> Keys | None:
+def _pattern_key(field: str, pattern: str) -> tuple[Keys, ...]:
     parts = split_pattern(pattern)
     if all(not wildcard for wildcard, _ in parts):
         return _whole_key(field, "".join(text for _, text in parts))
     wildcard, tail = parts[-1]
     if field == "process.executable" and not wildcard and "/" in tail:
-        return frozenset((Key(Place.FILE, _last_component(tail)),))
+        return _key(Place.FILE, _last_component(tail))
     return _part_key(field, longest_ascii(text for wildcard, text in parts if not wildcard))
+
+
+def _part_key(field: str, literal: str) -> tuple[Keys, ...]:
+    return _key(Place.PART, literal, field) if field in PART_FIELDS and len(literal) >= _SHORTEST_PART else ()
+
+
+def _key(place: Place, text: str, field: str = "") -> tuple[Keys, ...]:
+    return (frozenset((Key(place, text, field),)),)
 
 
 def _last_component(path: str) -> str:
     return path.lower().rpartition("/")[2]
-
-
-def _part_key(field: str, literal: str) -> Keys | None:
-    if field not in PART_FIELDS or len(literal) < _SHORTEST_PART:
-        return None
-    return frozenset((Key(Place.PART, literal, field),))
 
 
 def requires_intent(predicate: Predicate) -> bool:

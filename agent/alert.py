@@ -1,6 +1,6 @@
 """From a match to an alert: one ECS document an event, and repeats folded into summaries."""
 
-import re
+import json
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
@@ -13,7 +13,6 @@ from agent.detect.rule import Rule, Severity
 from agent.document import write_time
 from agent.event import Connect, Event, FieldValue
 
-_UNSAFE_IN_JSON = re.compile(r"[^\x00-\x7e]")
 _SMALL_WORDS = ("and", "of")
 _NOTHING: Mapping[str, object] = {}
 
@@ -115,9 +114,11 @@ def encode_document(document: Mapping[str, object]) -> bytes:
     Every other character is escaped, so that no text of an attacker can end a line, start a terminal's
     escape sequence or turn the reading direction, whoever shows these bytes.
     """
-    text = msgspec.json.encode(document).decode()
-    # JSON escapes controls below a space by itself; DEL and what is beyond ASCII only stand inside of strings.
-    return _UNSAFE_IN_JSON.sub(_escape_json, text).encode("ascii")
+    encoded = msgspec.json.encode(document)
+    if not encoded.isascii():
+        encoded = json.dumps(msgspec.json.decode(encoded), separators=(",", ":")).encode()
+    # JSON escapes the controls below a space by itself; DEL can only stand inside of a string.
+    return encoded.replace(b"\x7f", b"\\u007f")
 
 
 def make_printable(text: str) -> str:
@@ -288,14 +289,6 @@ def _fingerprint(event: Event, matched: tuple[MatchedRule, ...]) -> bytes:
         event.intent,
     )
     return blake2b(msgspec.msgpack.encode(parts), digest_size=16).digest()
-
-
-def _escape_json(found: re.Match[str]) -> str:
-    code = ord(found[0])
-    if code < 0x10000:
-        return f"\\u{code:04x}"
-    code -= 0x10000
-    return f"\\u{0xD800 + (code >> 10):04x}\\u{0xDC00 + (code & 0x3FF):04x}"
 
 
 def _show(character: str) -> str:

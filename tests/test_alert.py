@@ -217,7 +217,7 @@ class TestNeverFolded:
             {"intent": Intent(tool="docker", mounts=("/",))},
             {"raw_args": (b"docker", b"\xff")},
         ],
-        ids=lambda members: "-".join(members),
+        ids="-".join,
     )
     def test_another_actor_or_act(self, members):
         """Another argv, program, parent, user, container or request is no repeat."""

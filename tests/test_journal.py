@@ -17,7 +17,6 @@ from agent.errors import JournalError
 from agent.journal import JOURNAL_NAME, SCHEMA_VERSION, open_journal
 from tests.alerts import make_exec_alert
 
-
 ROOT = Path(__file__).parents[1]
 
 

@@ -115,5 +115,5 @@ def render_alert(document: Mapping[str, object], *, colors: bool) -> str:
 def _show(value: object) -> str:
     if value is None:
         return ""
-    text = make_printable(",".join(map(str, value)) if isinstance(value, list) else str(value))
-    return text if len(text) <= _LONGEST_VALUE else text[:_LONGEST_VALUE] + "..."
+    text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+    return make_printable(text if len(text) <= _LONGEST_VALUE else text[:_LONGEST_VALUE] + "...")

@@ -7,6 +7,7 @@ is lost unseen. Where that matters, the server on the node forwards what it got 
 """
 
 import errno
+import os
 import select
 import socket
 
@@ -15,9 +16,9 @@ from agent.alert import Entry
 from agent.errors import SinkError
 from agent.sinks.rfc5424 import MIN_BYTES, format_message
 
-# What rsyslog takes of a message unless its maxMessageSize says otherwise. It cuts longer ones in the middle, and a
-# command line made long on purpose would then cost the whole JSON body; ours is shortened and stays valid.
-DEFAULT_MAX_BYTES = 8192
+# What rsyslog takes of a message unless its maxMessageSize says otherwise (its manual says 8k; rsyslogd 8.2302 cuts
+# behind 8,096 bytes). A command line made long on purpose would cost the whole JSON body; ours stays valid.
+DEFAULT_MAX_BYTES = 8096
 MAX_DATAGRAM_BYTES = 65_507  # 65,535 less the headers of IPv4 and UDP
 
 _TIMEOUT_S = 2.0
@@ -101,7 +102,7 @@ class SyslogSink:
             _wait_for_input(connection.fileno(), _ANSWER_S)
         code = connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if code:
-            raise OSError(code, errno.errorcode.get(code, "error"))
+            raise OSError(code, os.strerror(code))
         self._refused = False
 
     def _open(self) -> socket.socket:

@@ -214,7 +214,7 @@ class TestShortening:
         st.sampled_from(["\U0001f433", "\x00", "]", "x", "é"]),
         st.integers(MIN_BYTES, 9000),
     )
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=40, deadline=None)
     def test_always_whole(self, value, character, max_bytes):
         """Whatever the document, the message fits and is complete."""
         long = character * 4000

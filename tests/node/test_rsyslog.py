@@ -41,7 +41,7 @@ template(name="parsed" type="list" option.jsonf="on") {{
 ruleset(name="keep") {{ action(type="omfile" file="{directory}/parsed" template="parsed") }}
 input(type="imuxsock" Socket="{directory}/log" useSpecialParser="off" parseHostname="on"
     ignoreTimestamp="off" useSysTimeStamp="off" RateLimit.Interval="0" ruleset="keep")
-input(type="imudp" address="127.0.0.1" port="{port}" ruleset="keep")
+input(type="imudp" address="127.0.0.1" port="{port}" rcvbufSize="4m" ruleset="keep")
 """
 
 INJECTION = (

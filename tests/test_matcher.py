@@ -227,6 +227,22 @@ class TestConnectives:
             assert not holds(And((yes,) * place + (no,) + (yes,) * (size - place)))
             assert holds(Or((no,) * place + (yes,) + (no,) * (size - place)))
 
+    @pytest.mark.parametrize(
+        "level", [Not, lambda child: And((child, Always(True))), lambda child: Or((*[Always(False)] * 4, child))]
+    )
+    def test_depth_is_bounded_when_compiling(self, level):
+        """A tree too deep for Python is refused; one of a hundred levels is not."""
+
+        def nest(depth):
+            tree = Exists("process.name")
+            for _ in range(depth):
+                tree = level(tree)
+            return tree
+
+        assert holds(nest(100))
+        with pytest.raises(ValueError, match="nested too deeply"):
+            compile_predicate(nest(2000))
+
     def test_constants(self):
         """What a reader could decide stays decided."""
         assert holds(Always(True))

@@ -63,8 +63,8 @@ def build_index(
 
 
 def _enter(rule: Rule) -> _Entry:
-    whole = to_nnf(any_of(*(outcome.predicate for outcome in rule.outcomes)))
     try:
+        whole = to_nnf(any_of(*(outcome.predicate for outcome in rule.outcomes)))
         return _Entry(
             rule,
             tuple((compile_predicate(outcome.predicate), outcome) for outcome in rule.outcomes),
@@ -75,6 +75,8 @@ def _enter(rule: Rule) -> _Entry:
         )
     except ValueError as error:
         raise ValueError(f"{rule.id}: {error}") from None
+    except RecursionError:
+        raise ValueError(f"{rule.id}: the condition is nested too deeply") from None
 
 
 class RuleIndex:

@@ -40,18 +40,28 @@ def compile_predicate(predicate: Predicate) -> Matcher:
     Turn a tree into one function of an event.
 
     Raises:
-        ValueError: RE2 refuses an expression or a pattern, or a network is none.
+        ValueError: RE2 refuses an expression or a pattern, a network is none, or the tree is too deep.
     """
+    # Compiling takes more frames a level than matching: what passes here cannot fail there.
+    try:
+        return _compile(predicate)
+    except RecursionError:
+        raise ValueError("the condition is nested too deeply") from None
+
+
+def _compile(predicate: Predicate) -> Matcher:
     match predicate:
         case Always(value):
             return lambda _event: value
+        case Not(Not(child)):
+            return _compile(child)
         case Not(child):
-            inner = compile_predicate(child)
+            inner = _compile(child)
             return lambda event: not inner(event)
         case And(children):
-            return _conjoin([compile_predicate(child) for child in _cheapest_first(children)])
+            return _conjoin([_compile(child) for child in _cheapest_first(children)])
         case Or(children):
-            return _disjoin([compile_predicate(child) for child in _cheapest_first(children)])
+            return _disjoin([_compile(child) for child in _cheapest_first(children)])
         case Compare():
             return compile_comparison(predicate)
         case Holds(expression):

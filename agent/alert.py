@@ -4,29 +4,17 @@ import json
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
-from typing import Protocol
 
 import msgspec
 
 from agent.detect.fields import resolve_field
+from agent.detect.index import Match
 from agent.detect.rule import Rule, Severity
 from agent.document import write_time
 from agent.event import Connect, Event, FieldValue
 
 _SMALL_WORDS = ("and", "of")
 _NOTHING: Mapping[str, object] = {}
-
-
-class Match(Protocol):
-    """What is read of `agent.detect.index.Match`."""
-
-    @property
-    def rule(self) -> Rule:
-        """The rule that holds."""
-
-    @property
-    def severity(self) -> Severity:
-        """How bad this outcome of the rule is."""
 
 
 class MatchedRule(msgspec.Struct, frozen=True):
@@ -119,11 +107,6 @@ def encode_document(document: Mapping[str, object]) -> bytes:
         encoded = json.dumps(msgspec.json.decode(encoded), separators=(",", ":")).encode()
     # JSON escapes the controls below a space by itself; DEL can only stand inside of a string.
     return encoded.replace(b"\x7f", b"\\u007f")
-
-
-def make_printable(text: str) -> str:
-    r"""Show what is not printable (controls, bidirectional marks, line separators) as ``\xNN`` or ``\uNNNN``."""
-    return text if text.isprintable() else "".join(map(_show, text))
 
 
 class Suppressor:
@@ -289,12 +272,3 @@ def _fingerprint(event: Event, matched: tuple[MatchedRule, ...]) -> bytes:
         event.intent,
     )
     return blake2b(msgspec.msgpack.encode(parts), digest_size=16).digest()
-
-
-def _show(character: str) -> str:
-    code = ord(character)
-    if character.isprintable():
-        return character
-    if code < 0x100:
-        return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

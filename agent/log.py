@@ -7,21 +7,13 @@ logs with ``structlog.get_logger()``.
 """
 
 import logging
-import re
 import sys
 from collections.abc import MutableMapping
 from typing import Any, TextIO
 
 import structlog
 
-# C0 and C1 controls, DEL; Unicode's line ends; what changes the direction of text (it can make a line
-# read as another); lone surrogates, which no UTF-8 stream takes.
-_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-
-
-def escape_controls(text: str) -> str:
-    r"""Write control characters as ``\xNN`` or ``\uNNNN``; other text stays as it is."""
-    return _CONTROLS.sub(_escape, text)
+from agent.text import make_printable
 
 
 def configure_logging(stream: TextIO | None = None) -> None:
@@ -74,26 +66,21 @@ class _ToStructlog(logging.Handler):
             self.handleError(record)
 
 
-def _escape(found: re.Match[str]) -> str:
-    code = ord(found[0])
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
-
-
 def _json(logger: Any, level: str, event: MutableMapping[str, Any]) -> str:
     # JSON in ASCII escapes every control character but DEL, which can only stand inside a string.
     return str(structlog.processors.JSONRenderer()(logger, level, event)).replace("\x7f", "\\u007f")
 
 
 def _console() -> tuple[Any, ...]:
-    return (_make_printable, structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback))
+    return (_show_event, structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback))
 
 
-def _make_printable(_logger: Any, _level: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+def _show_event(_logger: Any, _level: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     # A traceback keeps its lines, indented: none of them can pass for an entry of the log.
     trace = event.pop("exception", None)
-    printable = {key: value if _is_plain(value) else escape_controls(_text(value)) for key, value in event.items()}
+    printable = {key: value if _is_plain(value) else make_printable(_text(value)) for key, value in event.items()}
     if trace is not None:
-        printable["exception"] = "\n".join(f"    {escape_controls(line)}" for line in str(trace).split("\n"))
+        printable["exception"] = "\n".join(f"    {make_printable(line)}" for line in str(trace).split("\n"))
     return printable
 
 

@@ -61,12 +61,6 @@ class Metrics:
         )
         self._delivered = counter("hullwatch_sink_delivered_total", "Alerts that a sink has taken.", "sink")
         self._failures = counter("hullwatch_sink_failures_total", "Deliveries that failed and are tried again.", "sink")
-        self._dropped = counter(
-            "hullwatch_sink_dropped_total",
-            "Alerts that a sink will not get: it refused them, or retention took them first.",
-            "sink",
-            "reason",
-        )
         self._backlog = gauge("hullwatch_sink_backlog", "Alerts in the journal that a sink has not taken yet.", "sink")
         self._rules = gauge("hullwatch_rules", "Rules in force.", "language")
         self._rule_errors = gauge("hullwatch_rule_errors", "Faults of rule files that keep rules out of force.")
@@ -154,11 +148,6 @@ class Metrics:
     def count_failure(self, sink: str) -> None:
         """Count a delivery that failed."""
         self._failures.labels(_label(sink)).inc()
-
-    def observe_dropped(self, sink: str, dropped: Mapping[str, int]) -> None:
-        """Take over a sink's totals of alerts that it will never get, by reason."""
-        for reason, total in dropped.items():
-            self._advance(self._dropped.labels(_label(sink), reason), total)
 
     def set_backlog(self, sink: str, alerts: int) -> None:
         """Set how many alerts a sink has not taken yet."""

@@ -8,21 +8,21 @@ from agent.detect.ruleset import RULE_ENDINGS, RuleFile
 from agent.errors import ConfigError
 
 MAX_FILE_BYTES = 1 << 20
+OPTIONAL = Path("/etc/hullwatch/rules.d")  # of the default configuration: an operator may have no rules of his own
 
 
 def load_rule_files(directories: Iterable[Path]) -> list[RuleFile]:
     """
     Read the rule files that lie in each directory, in the order of their names; deeper ones are not read.
 
-    A directory of the default configuration that does not exist is passed over. Files whose names begin
-    with a dot are no rules: editors and ConfigMap mounts leave such beside them.
+    Files whose names begin with a dot are no rules: editors and ConfigMap mounts leave such beside them.
 
     Raises:
-        ConfigError: a directory or a file cannot be read, or a file is larger than 1 MiB.
+        ConfigError: a directory does not exist or cannot be read, or a file is larger than 1 MiB.
     """
     files: dict[Path, RuleFile] = {}
     for directory in directories:
-        if not directory.exists():
+        if directory == OPTIONAL and not directory.exists():
             continue
         shipped = directory.resolve().is_relative_to(shipped_rules_dir())
         try:

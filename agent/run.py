@@ -69,7 +69,7 @@ def _watch(settings: Config, read: ReadResult, sensor_name: str, stack: ExitStac
     sensor = open_sensor(sensor_name, settings)
     stack.callback(sensor.close)
     metrics.declare_sensor(
-        sensor.name, types=("exec",), fields=core.TRUNCATABLE, reasons=(*sensor.lost(), LOST_JOURNAL)
+        sensor.name, types=("exec",), fields=core.TRUNCATABLE, reasons=(*sensor.lost(), *delivery.lost(), LOST_JOURNAL)
     )
     state["sensor"] = Check("sensor", ok=True, detail=sensor.name)
 
@@ -90,7 +90,7 @@ def _watch(settings: Config, read: ReadResult, sensor_name: str, stack: ExitStac
     while not stopping():
         pipeline.step(POLL_S)
         heartbeat.beat()
-        metrics.observe_lost(sensor.lost())
+        metrics.observe_lost({**sensor.lost(), **delivery.lost()})
         _observe_sinks(metrics, delivery)
     unsaved = pipeline.drain()
     kept = {name: count for name, count in delivery.close(LAST_DELIVERY_S).items() if count}
@@ -133,9 +133,8 @@ def _log_sink_change(name: str, error: str | None) -> None:
 
 
 def _observe_sinks(metrics: Metrics, delivery: Delivery) -> None:
-    for name, sink in delivery.states.items():
+    for name in delivery.states:
         metrics.set_backlog(name, delivery.backlog(name))
-        metrics.observe_dropped(name, {"refused": sink.refused, "retention": sink.dropped})
 
 
 def _check_rules(read: ReadResult) -> Check:

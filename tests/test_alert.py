@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.alert import Suppressor, encode_document, make_alert, make_printable
+from agent.alert import Suppressor, encode_document, make_alert
 from agent.detect.rule import Severity
 from agent.event import Container
 from agent.intent.model import Intent
+from agent.text import make_printable
 from tests.alerts import alert_of, make_exec_alert, make_match
 from tests.events import make_connect, make_exec, make_parent
 

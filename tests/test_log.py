@@ -11,7 +11,8 @@ import structlog
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from agent.log import _ToStructlog, configure_logging, escape_controls
+from agent.log import _ToStructlog, configure_logging
+from agent.text import make_printable
 
 STYLES = re.compile(r"\x1b\[[0-9;]*m")  # the renderer's own colours
 HOSTILE = "a\nb\r\x1b[2Jc\x9b1m\u2028\u202e\x7f\ud800"
@@ -108,7 +109,7 @@ class TestHostileText:
     @example(HOSTILE)
     def test_escaped_text_is_harmless(self, text):
         """Escaped text has no control, no line end and no surrogate; letters are untouched."""
-        escaped = escape_controls(text)
+        escaped = make_printable(text)
         assert not {"Cc", "Cs", "Zl", "Zp"} & {unicodedata.category(character) for character in escaped}
         assert escaped.encode().decode() == escaped
         assert not {"RLO", "LRO", "RLE", "LRE", "PDF", "RLI", "LRI", "FSI", "PDI"} & {
@@ -117,7 +118,7 @@ class TestHostileText:
 
     def test_escape_form(self):
         """A control character is written by its number."""
-        assert escape_controls("ä \x1b\x9b\u2028\ud800") == "ä \\x1b\\x9b\\u2028\\ud800"
+        assert make_printable("ä \x1b\x9b\u2028\ud800") == "ä \\x1b\\x9b\\u2028\\ud800"
 
 
 class TestStandardLibrary:

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.alert import Entry, encode_document, make_printable
+from agent.alert import Entry, encode_document
 from agent.detect.rule import Severity
 from agent.event import Container
 from agent.sinks.rfc5424 import MIN_BYTES, format_message, format_structured_data
+from agent.text import make_printable
 from tests.alerts import alert_of, make_entry, make_exec_alert, make_match
 from tests.events import make_exec
 

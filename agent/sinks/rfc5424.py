@@ -17,8 +17,9 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from agent.alert import Entry, encode_document, make_printable
+from agent.alert import Entry, encode_document
 from agent.detect.rule import Severity
+from agent.text import make_printable
 
 APP_NAME = "hullwatch"
 SD_ID = "hullwatch@32473"

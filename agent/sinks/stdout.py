@@ -11,9 +11,10 @@ from collections.abc import Mapping
 import msgspec
 import structlog
 
-from agent.alert import Entry, make_printable
+from agent.alert import Entry
 from agent.errors import SinkError
 from agent.sinks.rfc5424 import get_field
+from agent.text import make_printable
 
 _TIMEOUT_S = 2.0
 _LONGEST_VALUE = 400

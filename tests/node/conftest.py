@@ -156,6 +156,16 @@ def docker(tmp_path_factory):
         yield run
     finally:
         end(daemon)
+        unmount_below(directory)
+
+
+def unmount_below(directory):
+    """Take away the mounts that a daemon leaves behind (dockerd: its own network namespace)."""
+    with open("/proc/self/mounts") as file:
+        places = [line.split()[1] for line in file]
+    for place in reversed(places):
+        if place.startswith(f"{directory}/"):
+            subprocess.run(["umount", "--lazy", place], check=True)
 
 
 def import_image(run, directory):

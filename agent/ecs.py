@@ -95,7 +95,7 @@ def parse_document(document: Mapping[str, object], *, time_ns: int = 0) -> Event
 
     Returns:
         The event; what has no member of its own is in `fields` under its dotted name. Without an
-        `event.id` the id is a hash of the content.
+        `event.id` the id is a hash of the content. Its origin is always ``replay``.
 
     Raises:
         DecodeError: a known field has a value of the wrong type; names the field.
@@ -140,7 +140,7 @@ def _build(
         "id": event.get("id") or _content_hash(flat),
         "time_ns": time_ns,
         "sensor": event.get("sensor") or "replay",
-        "origin": event.get("origin") or "replay",
+        "origin": "replay",  # whatever it was when it was written
         "process": Process(**members["process"]),
         "parent": Parent(**members["parent"]),
         "container": Container(**members["container"]) if members["container"] else None,

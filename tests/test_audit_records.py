@@ -230,6 +230,12 @@ class TestCalls:
         assert 0 == len(assemble([line])[0])
         assert 1 == len(assemble([line, f'type=EXECVE {HEADER} argc=1 a0="a"'])[0])
 
+    @pytest.mark.parametrize("success", ["success=no", ""])
+    def test_failure(self, success):
+        """A call that did not succeed, or does not say so, is no event and no loss."""
+        line = CALL.replace("success=yes", success)
+        assert ([], {"incomplete": 0, "malformed": 0}) == assemble([line, f'type=EXECVE {HEADER} argc=1 a0="a"'])
+
     def test_kernel_form(self):
         """Records as the kernel sends them, by number and without auditd's word."""
         lines = [

@@ -52,9 +52,10 @@ NESTED = [
     (f"/docker/{OUTER}/system.slice/docker-{ID}.scope", "docker", None),
     (f"/docker/{OUTER}/kubelet/kubepods/burstable/pod{UID}/{ID}", None, UID),
     (
-        f"/system.slice/docker-{OUTER}.scope/kubelet.slice/kubelet-kubepods.slice"
-        + f"/kubelet-kubepods-besteffort.slice/kubelet-kubepods-besteffort-pod{UNDERSCORED}.slice"
-        + f"/cri-containerd-{ID}.scope",
+        (
+            f"/system.slice/docker-{OUTER}.scope/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-besteffort.slice"
+            f"/kubelet-kubepods-besteffort-pod{UNDERSCORED}.slice/cri-containerd-{ID}.scope"
+        ),
         "containerd",
         UID,
     ),

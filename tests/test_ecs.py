@@ -322,10 +322,11 @@ class TestRoundTrip:
     @given(EVENTS)
     @settings(max_examples=150, deadline=None)
     def test_round_trip(self, event):
-        """Every member and field survives the way through JSON; the document's own id and time join the fields."""
+        """Every member survives the way through JSON; the origin is told anew, id and time join the fields."""
         read = parse_document(json.loads(msgspec.json.encode(to_document(event))))
         written = {name: value for name, value in read.fields.items() if name not in ("event.id", "@timestamp")}
-        assert event == msgspec.structs.replace(read, fields=written)
+        assert "replay" == read.origin
+        assert event == msgspec.structs.replace(read, fields=written, origin=event.origin)
 
     def test_known_fields(self):
         """Every field that a rule can name reads the same after the way through a document."""

@@ -8,6 +8,7 @@ A rule's own tests, which stand beside it: ``NAME.tests.yml`` for the rules of `
         process.executable: /usr/bin/docker
         process.args: [docker, run, --privileged, alpine]
       expect: critical              # a severity, or none
+      rule: host-namespaces         # id or name, only where the file has several rules; else the first is meant
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +24,7 @@ from agent.event import Event
 TESTS_ENDING = ".tests.yml"
 
 _KEYS = ("name", "event", "expect")
+_OPTIONAL_KEYS = ("rule",)
 
 
 class RuleTest(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +33,7 @@ class RuleTest(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     event: Mapping[str, object]
     expect: Severity | None  # None: no match
+    rule: str | None = None  # id or name
     path: str
     line: int
 
@@ -73,6 +76,37 @@ def parse_tests(text: str, path: str) -> tuple[RuleTest, ...]:
     if len(documents) > 1 or not isinstance(tests, sigma_yaml.Sequence):
         raise sigma_yaml.fault("expected one list of tests", path, documents[-1])
     return tuple(_parse_test(item, path) for item in tests.items)
+
+
+def assign_tests(
+    rules: Sequence[Rule], tests: Sequence[RuleTest]
+) -> tuple[dict[str, tuple[RuleTest, ...]], tuple[RuleError, ...]]:
+    """
+    Give each rule its tests: those that name it, and to the first rule of a file those that name none.
+
+    Args:
+        rules: of all files that the tests stand beside.
+        tests: of one file.
+
+    Returns:
+        Tests by the rule's id, for every rule; and a fault for each test whose rule is not there.
+    """
+    first: dict[str, str] = {}
+    names: dict[str, str] = {}
+    for rule in rules:
+        first.setdefault(rule.path, rule.id)
+        names.setdefault(rule.name.lower(), rule.id)
+    names |= {rule.id.lower(): rule.id for rule in rules}
+    own: dict[str, list[RuleTest]] = {rule.id: [] for rule in rules}
+    faults = []
+    for test in tests:
+        ids = first.values() if test.rule is None else [names[test.rule.lower()]] if test.rule.lower() in names else ()
+        if test.rule is not None and not ids:
+            message = f"there is no rule '{test.rule}' beside this file"
+            faults.append(RuleError(message, path=test.path, line=test.line))
+        for rule_id in ids:
+            own[rule_id].append(test)
+    return {rule_id: tuple(given) for rule_id, given in own.items()}, tuple(faults)
 
 
 def run_tests(
@@ -118,8 +152,8 @@ def _parse_test(node: sigma_yaml.Node, path: str) -> RuleTest:
     if not isinstance(node, sigma_yaml.Mapping):
         raise sigma_yaml.fault("expected a test with the keys name, event and expect", path, node)
     for key, (key_node, _) in node.entries.items():
-        if key not in _KEYS:
-            raise sigma_yaml.fault("unknown key, expected name, event and expect", path, key_node)
+        if key not in (*_KEYS, *_OPTIONAL_KEYS):
+            raise sigma_yaml.fault("unknown key, expected name, event, expect and perhaps rule", path, key_node)
     found = [node.get(key) for key in _KEYS]
     for key, value in zip(_KEYS, found, strict=True):
         if value is None:
@@ -131,10 +165,14 @@ def _parse_test(node: sigma_yaml.Node, path: str) -> RuleTest:
         raise sigma_yaml.fault("a test's event is a mapping of ECS fields", path, event or node)
     if not isinstance(expect, sigma_yaml.Scalar):
         raise sigma_yaml.fault("what a test expects is a severity or none", path, expect or node)
+    rule = node.get("rule")
+    if rule is not None and not isinstance(rule, sigma_yaml.Scalar):
+        raise sigma_yaml.fault("a test names one rule, by its id or name", path, rule)
     return RuleTest(
         name=name.text,
         event={key: _plain(value) for key, (_, value) in event.entries.items()},
         expect=_parse_expectation(expect, path),
+        rule=rule.text if rule else None,
         path=path,
         line=node.line,
     )

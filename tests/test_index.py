@@ -106,6 +106,28 @@ class TestCandidates:
         """A rule stays a candidate for what enrichment may add, and where nothing is required."""
         assert candidates(predicate, make_exec())
 
+    @pytest.mark.parametrize(
+        ("predicate", "name"),
+        [
+            (Equals("process.name", ("Docker",)), "Docker"),
+            (Equals("process.name", ("DOCKER",), ignore_case=True), "Docker"),
+            (Equals("process.executable", ("/opt/Docker",)), "Docker"),
+            (Like("process.executable", ("*/DOCKER",), ignore_case=True), "Docker"),
+            (Like("process.executable", ("*ocker",)), "Docker"),
+            (Like("process.command_line", ("Doc*",)), "Docker"),
+            (Equals("process.args", ("Docker",)), "Docker"),
+            (Regex("process.executable", "(?i)/SH$"), "\u017fh"),
+            (Regex("process.command_line", "(?i)^kubectl"), "\u212aubectl"),
+            (Like("process.executable", ("*/\u017fh",)), "\u017fh"),
+            (Like("process.executable", ("*ΑΣ*",)), "ΑΣΒ"),
+        ],
+    )
+    def test_case_never_hides_a_match(self, predicate, name):
+        """Keys are looked up without case, also for the letters that RE2 and lower case treat differently."""
+        event = make_exec(f"/opt/{name}", (name,))
+        assert candidates(predicate, event)
+        assert build_index([make_rule(predicate)]).match(event)
+
     def test_kinds_of_event_are_told_apart(self):
         """The same index serves execs and connections, each with its own rules."""
         several = [
@@ -128,6 +150,14 @@ class TestCandidates:
             assert (number == 30) == bool(found.match(event))
         for category, expected in ((1, True), (True, False), (1.0, True)):
             assert expected == bool(found.match(make_exec(fields={"event.category": category})))
+            assert expected == bool(found.match(make_exec(fields={"event.category": (category,)})))
+
+    @pytest.mark.parametrize("categories", [(1, True), (True, 1), ((1,), (True,)), ((True,), (1,))])
+    def test_kinds_that_are_equal_in_python_are_told_apart(self, categories):
+        """The number one and true are different categories, whichever comes first."""
+        found = build_index([make_rule(Equals("event.category", ("1",)))])
+        for category in categories:
+            assert (str(category) in ("1", "(1,)")) == bool(found.match(make_exec(fields={"event.category": category})))
 
     def test_a_truncated_process_keeps_every_rule(self):
         """Enrichment may find the rest of the arguments."""
@@ -152,10 +182,45 @@ class TestIntent:
         assert not candidates(self.RULE, make_exec(), may_have_intent=lambda _event: False)
         assert candidates(self.RULE, make_exec(intent=Intent(tool="docker")), may_have_intent=lambda _event: False)
 
+    def test_match_with_an_intent_only(self):
+        """Once the intent is there the rule is tried; without one it cannot match."""
+        found = build_index([make_rule(self.RULE)])
+        assert found.match(make_exec(intent=Intent(tool="docker", privileged=True)))
+        assert not found.match(make_exec(intent=Intent(tool="docker")))
+        assert not found.match(make_exec())
+
     def test_a_rule_that_can_hold_without_is_always_one(self):
         """Only a rule that needs the intent is left out."""
         for rule in (Not(self.RULE), Or((self.RULE, DOCKER))):
             assert candidates(rule, make_exec(), may_have_intent=lambda _event: False)
+
+
+class TestRequiredKeys:
+    """Conditions weaker than a tree, never stronger."""
+
+    RUN = Equals("process.args", ("run",))
+    PARTS = Like("process.command_line", ("*--privileged*", "*--pid=host*"))
+
+    @pytest.mark.parametrize(
+        ("predicate", "sizes"),
+        [
+            (Always(True), []),
+            (Always(False), [0]),
+            (And(()), []),
+            (Or(()), [0]),
+            (And((DOCKER, Equals("user.name", ()), Always(False))), [0]),
+            (And((PARTS, DOCKER, RUN)), [1, 2]),
+            (And((PARTS, DOCKER, Exists("user.name"))), [1, 2]),
+            (Or((And((PARTS, DOCKER)), And((PARTS, PODMAN)))), [2, 2]),
+            (Or((DOCKER, PARTS)), [3]),
+            (Or((DOCKER, Exists("user.name"))), []),
+            (Like("process.command_line", ("*x*",)), []),
+            (Not(DOCKER), []),
+        ],
+    )
+    def test_are_at_most_two_sets(self, predicate, sizes):
+        """Of what must hold together the two most telling sets, of alternatives their union."""
+        assert sizes == [len(keys) for keys in required_keys(predicate)]
 
 
 class TestRequiredLiterals:

@@ -208,6 +208,18 @@ class TestExpressions:
         """Numbers with numbers and texts with texts; of several values any will do."""
         assert expected == holds(Compare(left, operator, right))
 
+    def test_texts_compare_with_or_without_case(self):
+        """Only where the rule says so are both sides put in lower case."""
+        name, other = FieldOf("process.name"), Literal("Docker")
+        assert holds(Compare(name, Operator.EQ, other, ignore_case=True))
+        assert not holds(Compare(name, Operator.EQ, other))
+
+    def test_only_true_holds(self):
+        """A number or a text is not true by itself."""
+        assert holds(Holds(Literal(True)))
+        for expression in (Literal(1), Literal("true"), FieldOf("process.name"), FieldOf("process.memfd")):
+            assert not holds(Holds(expression))
+
     def test_a_function_can_hold_by_itself(self):
         """A function that gives true for any element of an array holds."""
         assert holds(Holds(Call("startsWith", (FieldOf("process.args"), Literal("p")))))

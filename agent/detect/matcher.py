@@ -32,6 +32,7 @@ from agent.event import Event
 
 Matcher = Callable[[Event], bool]
 
+_TEXT_LISTS = ("process.", "intent.")  # members of structs; other lists are a document's and may hold anything
 _NUMBER = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?")
 
 
@@ -193,7 +194,7 @@ def _equals(field: Field, values: Sequence[Scalar], *, ignore_case: bool) -> Mat
     texts = [as_text(value) for value in values]
     if ignore_case:
         return _of_folded_text(field, _equal_to(text.lower() for text in texts))
-    if field.many and field.known:
+    if field.many and field.name.startswith(_TEXT_LISTS):
         return _any_equal(field, frozenset(texts))
     return _of_text(field, _equal_to(texts))
 
@@ -206,7 +207,7 @@ def _equal_to(texts: Iterable[str]) -> TextTest:
     return constants.__contains__
 
 
-# `process.args` mostly: one set operation instead of a loop. A known array field holds text only.
+# `process.args` mostly: one set operation instead of a loop.
 def _any_equal(field: Field, constants: frozenset[str]) -> Matcher:
     get = field.get
 

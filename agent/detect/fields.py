@@ -129,8 +129,11 @@ def _boolean(name: str, get: Accessor) -> Field:
     return Field(name, Kind.BOOLEAN, False, get)
 
 
-_INTENT_TEXTS = "tool verb source image target namespace endpoint user"
-_INTENT_LISTS = "host_namespaces capabilities mounts devices unconfined command wrappers unread"
+_INTENT_TEXTS = "tool verb source image target namespace endpoint root user program"
+_INTENT_LISTS = (
+    "host_namespaces joined_namespaces new_namespaces capabilities mounts writable_mounts devices unconfined command "
+    "resources host_paths facts file_paths wrappers notes unread"
+)
 _INTENT_FLAGS = "privileged interactive rootless renamed"
 _DOCUMENT_TEXTS = (
     "@timestamp event.id event.kind event.action event.module event.dataset event.outcome "

@@ -66,6 +66,9 @@ _SOCAT_SOCKET = re.compile(
 )
 _SOCAT_LISTEN = re.compile(r"(?:TCP[46]?|OPENSSL|SSL|VSOCK)-L(?:ISTEN)?:([^,!]+)", re.IGNORECASE)
 
+_SOCKET_IN_TEXT = re.compile(r"/[\w./-]+\.sock\b")
+_DOCKER_LIBRARY = re.compile(r"\bdocker\.(?:from_env|DockerClient|APIClient)\(")
+
 API_CLIENTS = ("curl", "wget", "socat", "nc", "grpcurl")
 
 
@@ -196,7 +199,8 @@ def _name_engine(request: _Request, members: Members) -> Intent:
 def _read_kubelet(request: _Request) -> Intent:
     parts = request.path.strip("/").split("/")
     verb = {"run": "exec", "cri": "exec"}.get(parts[0], parts[0][:64] or None)
-    command = (request.body,) if request.body is not None and parts[0] in {"run", "exec"} else ()
+    body = request.body or ""
+    command = (body.removeprefix("cmd="),) if body and parts[0] in {"run", "exec"} else ()
     return Intent(
         tool="kubelet",
         verb=verb,
@@ -247,6 +251,15 @@ def _read_socat(argv: Sequence[str], around: Around) -> Intent | None:
 
 def _name_listener(address: str) -> str:
     return f"tcp://{address}" if ":" in address else f"tcp://:{address}"
+
+
+def read_program(text: str, around: Around) -> Intent | None:
+    """Read a program's text, as of ``python3 -c``, for the runtime socket or the client library that it names."""
+    paths = (name_endpoint(f"unix://{match[0]}", around) for match in _SOCKET_IN_TEXT.finditer(text[:65536]))
+    socket = next((path for path in paths if is_runtime_socket(path)), None)
+    if socket is not None:
+        return _name_engine(_Request("", "", "", socket, None, None), {})
+    return Intent(tool="docker", source="api") if _DOCKER_LIBRARY.search(text[:65536]) else None
 
 
 def _read_nc(argv: Sequence[str], around: Around) -> Intent | None:

@@ -5,11 +5,12 @@ Pure: files that a command names are listed in the Intent, not opened; symbolic 
 function that the caller hands in.
 """
 
+import posixpath
 from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from agent.intent.api import API_CLIENTS, read_api
+from agent.intent.api import API_CLIENTS, read_api, read_program
 from agent.intent.containerd import read_crictl, read_ctr
 from agent.intent.endpoint import is_runtime_socket, name_endpoint
 from agent.intent.engine import read_engine
@@ -140,17 +141,23 @@ def _read(
 
 
 def _identify(first: str, executable: str | None, tool: str | None) -> tuple[Name | None, bool]:
-    named = find_tool(first, _TOOLS)
+    named = _find_name(first)
     if tool is not None:
         return Name(tool), executable is not None and find_tool(executable, _TOOLS) != Name(tool)
     if executable is None:
         return named, False
-    file = find_tool(executable, _TOOLS)
+    file = _find_name(executable)
     if file is None:
         return named, named is not None and named.tool in _READERS
-    if file.tool in _MULTI_CALL and named is not None:
+    if file.tool in _MULTI_CALL and posixpath.basename(first) != file.tool:
         return named, False
     return file, False
+
+
+def _find_name(path: str) -> Name | None:
+    # The dynamic loader and the interpreters have their version in the middle of their names.
+    base = posixpath.basename(path.removesuffix(" (deleted)"))[:256]
+    return find_tool(path, _TOOLS) or (Name(base) if is_wrapper(base) else None)
 
 
 def _read_wrapped(name: str, argv: tuple[str, ...], around: Around, depth: int) -> Intent | None:
@@ -159,9 +166,17 @@ def _read_wrapped(name: str, argv: tuple[str, ...], around: Around, depth: int) 
     found = [_read(inner.argv, inner.around, depth=depth + 1) for inner in unwrap(name, argv, around)]
     intents = [intent for intent in found if intent is not None]
     if not intents:
-        return None
+        return _read_program(name, argv, around)
     strongest = max(intents, key=weigh)
     return msgspec.structs.replace(strongest, wrappers=(name, *strongest.wrappers))
+
+
+def _read_program(name: str, argv: tuple[str, ...], around: Around) -> Intent | None:
+    if name not in INTERPRETERS:
+        return None
+    texts = [argv[index + 1] for index, word in enumerate(argv[:-1][:16]) if word in {"-c", "-e", "-r", "eval"}]
+    intent = read_program(texts[0], around) if texts else None
+    return intent and msgspec.structs.replace(intent, wrappers=(name,))
 
 
 def _complete(intent: Intent, around: Around, depth: int) -> Intent:
@@ -172,13 +187,17 @@ def _complete(intent: Intent, around: Around, depth: int) -> Intent:
     if inner is None:
         return intent
     facts = tuple(dict.fromkeys((*intent.facts, f"inner:{inner.tool}")))
-    intent = msgspec.structs.replace(intent, facts=facts)
     if intent.tool not in _ENTERING:
-        return intent
+        return msgspec.structs.replace(intent, facts=facts)
     if intent.host_namespaces:
-        return merge_intents(intent, inner)
-    merged = merge_intents(inner, intent)
-    return msgspec.structs.replace(merged, wrappers=(intent.tool, *inner.wrappers))
+        return merge_intents(msgspec.structs.replace(intent, facts=facts), inner)
+    # Without the host's namespaces what it runs says more than the change of root or namespace around it.
+    return msgspec.structs.replace(
+        merge_intents(inner, intent),
+        command=inner.command,
+        program=inner.program,
+        wrappers=(intent.tool, *inner.wrappers),
+    )
 
 
 # Options that only a client of a runtime has, with what it then is and the commands that prove it.

@@ -95,6 +95,12 @@ def _read_run(invocation: Invocation, around: Around) -> Members:
     return members
 
 
+def _read_update(invocation: Invocation, around: Around) -> Members:
+    words = invocation.words
+    members = read_powers(invocation.options, around)
+    return {**members, "image": last(invocation.options, "image"), "target": words[0] if words else None}
+
+
 def _with_mounts(members: Members, found: Sequence[Mount]) -> Members:
     return {**members, **{name: (*members[name], *paths) for name, paths in name_mounts(found).items()}}
 
@@ -134,9 +140,9 @@ def _read_copy(invocation: Invocation, around: Around) -> Members:
 
 
 def read_copy(words: Sequence[str], around: Around) -> Members:
-    """Read the two ends of a ``cp``: ``CONTAINER:PATH`` is the container's, anything else the host's."""
+    """Read the two ends of a ``cp``: ``[NAMESPACE/]CONTAINER:PATH`` is the container's, anything else the host's."""
     ends = words[-2:] if len(words) > 1 else words
-    inside = [":" in word.partition("/")[0] and not word.startswith((".", "/")) for word in ends]
+    inside = [":" in word and not word.startswith((".", "/")) for word in ends]
     target = next((word.partition(":")[0] for word, is_inside in zip(ends, inside, strict=True) if is_inside), None)
     paths = [word for word, is_inside in zip(ends, inside, strict=True) if not is_inside and word != "-"]
     facts = () if len(ends) < 2 or not any(inside) else (("copy-out",) if inside[0] else ("copy-in",))
@@ -180,9 +186,13 @@ def _read_kube(invocation: Invocation, around: Around) -> Members:
     return {**members, "files": _name_files("manifest", invocation.words[:1], around)}
 
 
-def _read_service(invocation: Invocation, _around: Around) -> Members:
+def _read_service(invocation: Invocation, around: Around) -> Members:
     address = invocation.words[0] if invocation.words else None
-    return {"facts": ("system-service", *((f"listen:{address[:256]}",) if address else ()))}
+    if address is None:
+        return {"facts": ("system-service",)}
+    scheme, colon, rest = address.partition(":")
+    address = f"tcp://{rest}" if scheme == "tcp" and colon and not rest.startswith("/") else address
+    return {"facts": ("system-service", f"listen:{name_endpoint(address, around)[:256]}")}
 
 
 def _read_inside(invocation: Invocation, around: Around) -> Members:
@@ -232,7 +242,7 @@ _READERS: dict[str, Callable[[Invocation, Around], Members]] = {
     "from": _read_run,
     "buildah run": _read_buildah_run,
     "service create": _read_run,
-    "service update": _read_run,
+    "service update": _read_update,
     "pod create": _read_run,
     "exec": _read_exec,
     "build": _read_build,

@@ -141,7 +141,9 @@ def _read_debug(invocation: Invocation, around: Around) -> Members:
 
 
 def _read_copy(invocation: Invocation, around: Around) -> Members:
-    return read_copy(invocation.words, around)
+    members = read_copy(invocation.words, around)
+    namespace, slash, pod = (members["target"] or "").rpartition("/")
+    return {**members, "target": pod, "namespace": namespace} if slash else members
 
 
 def _read_get(invocation: Invocation, _around: Around) -> Members:

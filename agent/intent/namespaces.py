@@ -90,7 +90,7 @@ def _read_capsh(parsed: Parsed, around: Around) -> Intent:
         verb="chroot" if root else "print" if "print" in parsed.values else None,
         root=normalise_path(root, around) if root else None,
         user=last(parsed, "uid", "user"),
-        command=parsed.words,
+        command=() if parsed.terminated is None else ("/bin/bash", *parsed.words),
     )
 
 

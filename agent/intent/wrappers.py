@@ -28,7 +28,7 @@ _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=", re.ASCII)
 _LOADER = re.compile(
     r"ld-(?:linux|musl)[\w.-]*\.so(?:\.[0-9]+)*\Z|ld\.so\Z|qemu-(?:x86_64|aarch64|arm|i386)(?:-static)?\Z"
 )
-_PYTHON = re.compile(r"(python|pypy|ruby|perl|lua|php)[0-9]*(?:\.[0-9]+)?\Z")
+_INTERPRETER = re.compile(r"(?:python|pypy|ruby|perl|lua|php)[0-9]*(?:\.[0-9]+)*\Z")
 _EXEC_ACTIONS = frozenset(("-exec", "-execdir", "-ok", "-okdir"))
 # The variables that say where a client goes; nothing else of an environment is ever kept.
 VARIABLES = frozenset(
@@ -67,7 +67,7 @@ def unwrap(name: str, argv: Sequence[str], around: Around) -> tuple[Inner, ...]:
         return _SPECIAL[name](argv, around)
     if _LOADER.match(name):
         return _unwrap_loader(argv, around)
-    if name in INTERPRETERS or _PYTHON.match(name):
+    if name in INTERPRETERS or _INTERPRETER.match(name):
         return _unwrap_script(argv, around)
     wrapper = WRAPPERS.get(name)
     return () if wrapper is None else _unwrap_plain(wrapper, argv, around)
@@ -76,7 +76,7 @@ def unwrap(name: str, argv: Sequence[str], around: Around) -> tuple[Inner, ...]:
 def is_wrapper(name: str) -> bool:
     """Tell whether `unwrap` knows the program."""
     known = name in WRAPPERS or name in SHELLS or name in _SPECIAL or name in INTERPRETERS
-    return known or bool(_LOADER.match(name) or _PYTHON.match(name))
+    return known or bool(_LOADER.match(name) or _INTERPRETER.match(name))
 
 
 def read_text(text: str, around: Around) -> tuple[Inner, ...]:

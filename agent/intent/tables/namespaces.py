@@ -8,11 +8,12 @@ preserve-credentials keep-caps r,root? w,wd? W,wdns= e,env F,no-fork c,join-cgro
 Z,follow-context h,help V,version
 """)
 
+# Here only the long options take a file: -Urm is three switches.
 UNSHARE = parse_table("""
-m,mount? u,uts? i,ipc? n,net? p,pid? U,user? C,cgroup? T,time? f,fork map-user= map-group= r,map-root-user
-c,map-current-user map-auto map-subids map-users= map-groups= owner= kill-child? mount-proc? mount-binfmt?
-propagation= setgroups= keep-caps R,root= w,wd= S,setuid= G,setgid= forward-signals load-interp= l monotonic=
-boottime= h,help V,version
+m,mount u,uts i,ipc n,net p,pid U,user C,cgroup T,time mount? uts? ipc? net? pid? user? cgroup? time? f,fork
+map-user= map-group= r,map-root-user c,map-current-user map-auto map-subids map-users= map-groups= owner= kill-child?
+mount-proc? mount-binfmt? propagation= setgroups= keep-caps R,root= w,wd= S,setuid= G,setgid= forward-signals
+load-interp= l monotonic= boottime= h,help V,version
 """)
 
 CHROOT = parse_table("groups= userspec= skip-chdir help version")
@@ -26,14 +27,14 @@ private-network network-interface= network-macvlan= network-ipvlan= n,network-ve
 network-bridge= network-zone= network-namespace-path= p,port= capability= drop-capability= ambient-capability=
 no-new-privileges= system-call-filter= Z,selinux-context= L,selinux-apifs-context= rlimit= oom-score-adjust=
 cpu-affinity= personality= resolv-conf= timezone= link-journal= j bind= bind-ro= inaccessible= tmpfs= overlay=
-overlay-ro= bind-user= bind-user-shell= bind-user-group= console= P,pipe background= set-credential=
-load-credential= uid= user-scope system forward-journal= restrict-address-families=
+overlay-ro= bind-user= bind-user-shell= bind-user-group= console= P,pipe background= set-credential= load-credential=
+uid= user-scope system forward-journal= restrict-address-families=
 """)
 
 MACHINECTL = parse_table("""
-h,help version no-pager no-legend no-ask-password H,host= M,machine= p,property= q,quiet a,all value l,full kill-whom=
-s,signal= uid= E,setenv= read-only mkdir n,lines= max-addresses= o,output= verify= force now runner= format= V system
-user
+h,help version no-pager no-legend no-ask-password H,host= M,machine= p,property= q,quiet a,all value l,full
+kill-whom= s,signal= uid= E,setenv= read-only mkdir n,lines= max-addresses= o,output= verify= force now runner=
+format= V system user
 """)
 
 LXC_ATTACH = parse_table("""

@@ -1,8 +1,8 @@
 """
 The commands; the only place that builds objects and wires them.
 
-Exit status: 0 done, 1 a check or test found faults of content, 2 a configuration that cannot be used,
-3 no sensor works on this node, 141 nobody reads the output any more.
+Exit status: 0 done, 1 a test found faults of content or nobody reads the output any more, 2 a configuration
+or rules that cannot be used, 3 no sensor works on this node.
 
 What only an agent on its node needs (the sensors, the loop) is imported by `run` and `check` themselves:
 the other commands work where there is no kernel to watch and no libbpf.
@@ -32,7 +32,6 @@ from agent.tools.terminal import open_input
 EXIT_FAULTS = 1
 EXIT_CONFIG = 2
 EXIT_NO_SENSOR = 3
-EXIT_PIPE = 141  # as a shell sees what SIGPIPE ended
 
 Output = Literal["json", "text"]
 
@@ -127,12 +126,12 @@ def replay(
     rules = _index(_usable_rules(rule_dirs, config_path))
     terminal_out = sys.stdout.isatty()
     as_text = output == "text" or (output is None and terminal_out)
-    stream, terminal = open_input(file)
-    counts = replaying.replay(
-        stream, form, rules, add_intent=_intent_reader(root), say=terminal.say,
-        report=lambda sentence: terminal.report(f"{file}: {sentence}"),
-        render=replaying.render_text(colors=terminal_out) if as_text else replaying.render_json,
-    )  # fmt: skip
+    with open_input(file) as (stream, terminal):
+        counts = replaying.replay(
+            stream, form, rules, add_intent=_intent_reader(root), say=terminal.say,
+            report=lambda sentence: terminal.report(f"{file}: {sentence}"),
+            render=replaying.render_text(colors=terminal_out) if as_text else replaying.render_json,
+        )  # fmt: skip
     terminal.report(replaying.format_counts(counts))
 
 
@@ -183,12 +182,16 @@ def explain_command(
     rules = _usable_rules(rule_dirs, None).rules
     event = _intent_reader(root)(
         explain.make_exec(
-            command, cwd=Path("/") / Path.cwd() / cwd, root=root.resolve(), uid=uid, parent=parent,
+            command, cwd=cwd.resolve(), root=root.resolve(), uid=uid, parent=parent,
             path=os.environ.get("PATH", os.defpath),
         )
     )  # fmt: skip
+    try:
+        judged = list(explain.judge(rules, event))
+    except ValueError as error:
+        raise ConfigError(f"rules: {error}") from None
     verdicts = sorted(
-        (verdict for verdict in explain.judge(rules, event) if show_all or verdict.close),
+        (verdict for verdict in judged if show_all or verdict.close),
         key=lambda verdict: (-(verdict.severity or 0), not verdict.close),
     )
     if output == "json":
@@ -210,6 +213,7 @@ def list_rules(rule_dirs: tuple[Path, ...], output: Output) -> None:
 
 def main() -> None:
     """Run the command line; an error on purpose is one sentence and an exit status."""
+    _open_missing_streams()
     try:
         cli(standalone_mode=False)
     except click.ClickException as error:
@@ -223,13 +227,20 @@ def main() -> None:
     except HullwatchError as error:
         click.echo(f"hullwatch: {error}", err=True)
         sys.exit(EXIT_CONFIG)
-    except BrokenPipeError:
-        # What is still buffered has nowhere to go; the interpreter would complain when it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(EXIT_PIPE)
     except OSError as error:
-        click.echo(f"hullwatch: {error.filename or 'standard output'}: {error.strerror}", err=True)
+        place = f"{error.filename}: " if error.filename else ""
+        click.echo(f"hullwatch: {place}{error.strerror}", err=True)
         sys.exit(EXIT_CONFIG)
+
+
+# A standard stream that is closed leaves its number to the next file that is opened: alerts would go into the journal.
+def _open_missing_streams() -> None:
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(descriptor)
+    sys.stdin = sys.stdin or os.fdopen(0, encoding="utf-8", closefd=False)
+    sys.stdout = sys.stdout or os.fdopen(1, "w", encoding="utf-8", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", encoding="utf-8", closefd=False)
 
 
 def _load_rules(directories: Sequence[Path]) -> ReadResult:

@@ -23,7 +23,7 @@ class Counts(msgspec.Struct):
     events: int = 0
     alerts: int = 0
     silenced: int = 0  # events that filters kept from an alert
-    faults: int = 0
+    faults: int = 0  # lines and events that could not be read
 
 
 def replay(
@@ -76,5 +76,5 @@ def render_json(document: dict[str, object]) -> bytes:
 def format_counts(counts: Counts) -> str:
     """Say in one line what a replay came to."""
     silenced = f", {counts.silenced} silenced by filters" if counts.silenced else ""
-    faults = f", {counts.faults} faults" if counts.faults else ""
+    faults = f", {counts.faults} could not be read" if counts.faults else ""
     return f"{counts.events} events, {counts.alerts} alerts{silenced}{faults}"

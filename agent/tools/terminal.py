@@ -4,7 +4,8 @@ import io
 import stat
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -29,10 +30,12 @@ class Terminal:
         self._read_bytes = 0
         self._due_s = time.monotonic() + _FIRST_PROGRESS_S
         self._shown = False
+        self._shared = sys.stdout.isatty()
 
     def say(self, line: bytes) -> None:
         """Write a line to standard output at once, so that it is there while the next is waited for."""
-        self.wipe()
+        if self._shared:
+            self.wipe()
         sys.stdout.buffer.write(line + b"\n")
         sys.stdout.buffer.flush()
 
@@ -72,7 +75,8 @@ class _Watched(io.FileIO):
         return count
 
 
-def open_input(path: Path) -> tuple[IO[bytes], Terminal]:
+@contextmanager
+def open_input(path: Path) -> Iterator[tuple[IO[bytes], Terminal]]:
     """
     Open what is replayed, ``-`` for standard input, and the terminal that shows how far it is read.
 
@@ -80,7 +84,9 @@ def open_input(path: Path) -> tuple[IO[bytes], Terminal]:
         OSError: it cannot be read.
     """
     if str(path) == "-":
-        return sys.stdin.buffer, Terminal(None)
+        yield sys.stdin.buffer, Terminal(None)
+        return
     status = path.stat()
     terminal = Terminal(status.st_size if stat.S_ISREG(status.st_mode) else None)
-    return io.BufferedReader(_Watched(path, terminal.advance), _BLOCK_BYTES), terminal
+    with io.BufferedReader(_Watched(path, terminal.advance), _BLOCK_BYTES) as stream:
+        yield stream, terminal

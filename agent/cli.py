@@ -18,7 +18,7 @@ import click
 
 from agent import __version__, config
 from agent.config import Config, load_config, shipped_rules_dir
-from agent.detect.index import RuleIndex, build_index
+from agent.detect.index import build_index
 from agent.detect.rule import ReadResult
 from agent.detect.ruleset import read_rules
 from agent.errors import ConfigError, HullwatchError, SensorError
@@ -123,7 +123,7 @@ def replay(
     folded, and nothing is added that the events do not say. A line that cannot be read is told on
     standard error and counted there, and does not change the exit status.
     """
-    rules = _index(_usable_rules(rule_dirs, config_path))
+    rules = build_index(_usable_rules(rule_dirs, config_path).rules)
     terminal_out = sys.stdout.isatty()
     as_text = output == "text" or (output is None and terminal_out)
     with open_input(file) as (stream, terminal):
@@ -186,12 +186,8 @@ def explain_command(
             path=os.environ.get("PATH", os.defpath),
         )
     )  # fmt: skip
-    try:
-        judged = list(explain.judge(rules, event))
-    except ValueError as error:
-        raise ConfigError(f"rules: {error}") from None
     verdicts = sorted(
-        (verdict for verdict in judged if show_all or verdict.close),
+        (verdict for verdict in explain.judge(rules, event) if show_all or verdict.close),
         key=lambda verdict: (-(verdict.severity or 0), not verdict.close),
     )
     if output == "json":
@@ -257,13 +253,6 @@ def _usable_rules(rule_dirs: Sequence[Path], config_path: Path | None) -> ReadRe
     if not read.rules:
         _tell([f"there are no rules in {', '.join(map(str, directories))}"])
     return read
-
-
-def _index(read: ReadResult) -> RuleIndex:
-    try:
-        return build_index(read.rules)
-    except ValueError as error:
-        raise ConfigError(f"rules: {error}") from None
 
 
 # What reads a command's intent, and the files that it names below `root`.

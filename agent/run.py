@@ -12,10 +12,9 @@ from agent import __version__, config
 from agent.alert import Suppressor
 from agent.config import Config
 from agent.delivery import Delivery, Hooks, Sink, open_delivery
-from agent.detect.index import RuleIndex, build_index
+from agent.detect.index import build_index
 from agent.detect.rule import ReadResult
 from agent.enrich import Enricher
-from agent.errors import ConfigError
 from agent.health import Check, Heartbeat, Status, open_health_server
 from agent.journal import open_journal
 from agent.metrics import Metrics
@@ -65,7 +64,7 @@ def _watch(settings: Config, read: ReadResult, sensor_name: str, stack: ExitStac
 
     server = open_health_server(settings.http.listen, metrics, heartbeat, status)
     stack.callback(server.close)
-    rules = _build_index(read)
+    rules = build_index(read.rules)
     sensor = open_sensor(sensor_name, settings)
     stack.callback(sensor.close)
     metrics.declare_sensor(
@@ -95,13 +94,6 @@ def _watch(settings: Config, read: ReadResult, sensor_name: str, stack: ExitStac
     unsaved = pipeline.drain()
     kept = {name: count for name, count in delivery.close(LAST_DELIVERY_S).items() if count}
     log.info("ended", kept=kept, lost={**sensor.lost(), LOST_JOURNAL: unsaved})
-
-
-def _build_index(read: ReadResult) -> RuleIndex:
-    try:
-        return build_index(read.rules)
-    except ValueError as error:
-        raise ConfigError(f"rules: {error}") from None
 
 
 def open_sensor(_name: str, settings: Config) -> Sensor:

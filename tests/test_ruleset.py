@@ -3,7 +3,9 @@
 import pytest
 
 from agent.detect.matcher import compile_predicate
-from agent.detect.ruleset import RuleFile, read_rules
+from agent.detect.predicate import Regex
+from agent.detect.rule import Outcome, Rule, Severity
+from agent.detect.ruleset import RuleFile, read_rules, split_compilable
 from tests.events import make_exec
 
 SIGMA = """title: {title}
@@ -153,3 +155,22 @@ class TestPlaceholders:
     def test_faults(self, text, place):
         """A placeholder without values is a fault with its place."""
         assert [place] == [(error.line, error.column) for error in read_text("placeholders.yml", text).errors]
+
+
+class TestCompilable:
+    def test_a_rule_that_the_matcher_cannot_take_stops_no_other(self):
+        """It is set apart, with its place."""
+        good, bad = (
+            Rule(
+                id=name,
+                name=name,
+                language="sigma",
+                path="rules.yml",
+                line=7,
+                outcomes=(Outcome(Severity.LOW, Regex("process.name", pattern)),),
+            )
+            for name, pattern in (("good", "a"), ("bad", "("))
+        )
+        usable, (error,) = split_compilable([bad, good])
+        assert [good] == usable
+        assert "rules.yml:7: 'bad' cannot be used" in str(error)

@@ -6,6 +6,7 @@ puts for ``%name%``, for the rules of all files. Where several define a name, th
 """
 
 from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 import msgspec
 
@@ -13,6 +14,7 @@ from agent.detect import sigma_yaml
 from agent.detect.cql import read_cql
 from agent.detect.elastic_toml import read_elastic_toml
 from agent.detect.eql import read_eql
+from agent.detect.matcher import compile_predicate
 from agent.detect.rule import Filter, ReadResult, Rule
 from agent.detect.ruletest import TESTS_ENDING
 from agent.detect.sigma import read_sigma
@@ -24,6 +26,7 @@ _READERS = {".eql": read_eql, ".toml": read_elastic_toml, ".cql": read_cql}
 _SIGMA_ENDINGS = (".yml", ".yaml")
 RULE_ENDINGS = (*_SIGMA_ENDINGS, *_READERS)
 
+_RuleOrFilter = TypeVar("_RuleOrFilter", Rule, Filter)
 _Placeholders = dict[str, tuple[str, ...]]
 
 
@@ -55,14 +58,30 @@ def read_rules(files: Sequence[RuleFile]) -> ReadResult:
             errors += faults
     results = [_read_file(file, text, placeholders) for file, text in texts if _name_of(file) != PLACEHOLDERS]
     rules, duplicates = _unique(rule for result in results for rule in result.rules)
-    filters = tuple(item for result in results for item in result.filters)
+    rules, unusable = split_compilable(rules)
+    filters, useless = split_compilable(item for result in results for item in result.filters)
     return ReadResult(
         rules=tuple(_with_filters(rule, filters) for rule in rules),
-        filters=filters,
-        errors=(*errors, *(error for result in results for error in result.errors), *duplicates),
+        filters=tuple(filters),
+        errors=(*errors, *(error for result in results for error in result.errors), *duplicates, *unusable, *useless),
         warnings=(*(text for result in results for text in result.warnings), *_lost_filters(filters, rules)),
         skipped=tuple(text for result in results for text in result.skipped),
     )
+
+
+def split_compilable(items: Iterable[_RuleOrFilter]) -> tuple[list[_RuleOrFilter], list[RuleError]]:
+    """Set apart what the matcher cannot take (RE2's limits, too deep a tree), so that one rule stops no other."""
+    good: list[_RuleOrFilter] = []
+    errors: list[RuleError] = []
+    for item in items:
+        predicates = [item.predicate] if isinstance(item, Filter) else [each.predicate for each in item.outcomes]
+        try:
+            for predicate in predicates:
+                compile_predicate(predicate)
+            good.append(item)
+        except ValueError as error:
+            errors.append(RuleError(f"'{item.name}' cannot be used: {error}", path=item.path, line=item.line))
+    return good, errors
 
 
 def _name_of(file: RuleFile) -> str:

@@ -23,7 +23,7 @@ ENTER = """
 mount --bind "$0" "$0" && cd "$0" && mount -t proc proc proc && mount --rbind /sys sys && mount --rbind /dev dev &&
 mount -t tmpfs tmp tmp && mount --move . / && exec chroot . "$@"
 """
-CERTIFICATES = "etc/ssl/outside.crt"
+CERTIFICATES = "etc/outside.crt"
 
 
 @pytest.fixture(scope="module")

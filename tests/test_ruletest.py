@@ -3,6 +3,7 @@
 import contextlib
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from agent.detect.cql import read_cql
 from agent.detect.predicate import Equals
 from agent.detect.rule import Filter, Outcome, Rule, Severity
-from agent.detect.ruletest import RuleTest, missing_tests, parse_tests, path_of_tests, run_tests
+from agent.detect.ruletest import RuleTest, assign_tests, missing_tests, parse_tests, path_of_tests, run_tests
 from agent.ecs import parse_document
 from agent.errors import RuleError
 
@@ -144,3 +145,38 @@ class TestPath:
     def test_beside_the_rule(self, rule, expected):
         """Tests have the rule's name with another ending."""
         assert expected == path_of_tests(rule)
+
+
+class TestAssign:
+    """Files with several rules."""
+
+    FIRST, SECOND = (msgspec.structs.replace(RULE, id=name, name=f"Rule {name}", path="a.yml") for name in "ab")
+    QUERY = msgspec.structs.replace(RULE, id="q", path="a.cql")
+
+    def assign(self, *names):
+        """The rules that tests get, in order, where each names one of these; and the faults."""
+        tests = [
+            msgspec.structs.replace(make_test(None), name=str(number), rule=name) for number, name in enumerate(names)
+        ]
+        own, faults = assign_tests([self.FIRST, self.SECOND, self.QUERY], tests)
+        return {rule: [test.name for test in given] for rule, given in own.items()}, [str(fault) for fault in faults]
+
+    def test_no_name(self):
+        """A test that names no rule is for the first rule of each file that it stands beside."""
+        assert ({"a": ["0"], "b": [], "q": ["0"]}, []) == self.assign(None)
+
+    def test_names(self):
+        """A test is for the rule that it names, by id or name in any case."""
+        assert ({"a": [], "b": ["0", "1"], "q": []}, []) == self.assign("B", "rule b")
+
+    def test_unknown(self):
+        """A test of a rule that is not there is a fault."""
+        fault = "r.tests.yml:1: there is no rule 'x' beside this file"
+        assert ({"a": ["1"], "b": [], "q": ["1"]}, [fault]) == self.assign("x", None)
+
+    def test_from_text(self):
+        """The rule is written as a key of the test."""
+        (test,) = parse_tests("- name: x\n  event: {}\n  expect: none\n  rule: b\n", "a.tests.yml")
+        assert "b" == test.rule
+        with pytest.raises(RuleError, match="a test names one rule"):
+            parse_tests("- name: x\n  event: {}\n  expect: none\n  rule: [b]\n", "a.tests.yml")

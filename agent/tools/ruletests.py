@@ -60,7 +60,9 @@ def try_rules(rules: Sequence[Rule], files: Sequence[RuleFile]) -> tuple[list[Tr
         own = list(group)
         given, unread = _assign(own, texts, path)
         faults += unread
-        trials += [_try_rule(rule, given[rule.id], faults) for rule in own]
+        for rule in own:
+            tests = given[rule.id]
+            trials.append(Trial(rule, run_tests(rule, tests, parse_document), missing_tests(rule, tests)))
     return trials, faults
 
 
@@ -94,15 +96,6 @@ def _assign(
     except RuleError as error:
         return {rule.id: () for rule in rules}, [error]
     return assign_tests(rules, tests)
-
-
-def _try_rule(rule: Rule, tests: Sequence[RuleTest], faults: list[RuleError]) -> Trial:
-    try:
-        results = run_tests(rule, tests, parse_document)
-    except ValueError as error:
-        faults.append(RuleError(str(error), path=rule.path, line=rule.line))
-        results = ()
-    return Trial(rule, results, missing_tests(rule, tests))
 
 
 def _format_failure(result: TestResult) -> str:

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from agent.detect.elastic_toml import read_elastic_toml
 from agent.detect.eql import parse_expression, read_eql
-from agent.detect.eql_regex import translate_regex
 from agent.detect.eql_syntax import LONGEST_QUERY
 from agent.detect.matcher import compile_predicate
 from agent.detect.predicate import Always, And, Cidr, Compare, Equals, Exists, Holds, Like, Not, Or, Regex
@@ -62,39 +61,6 @@ FORMS = {
         lambda: read_eql((SEEDS / "seed_runtime_cli_arguments_exec.eql").read_text(), "b.eql", shipped=True),
     ),
 }
-
-TOML = '''[metadata]
-maturity = "production"
-
-[rule]
-author = ["someone"]
-description = """
-What it is.
-"""
-false_positives = ["Backups"]
-language = "eql"
-name = "A rule"
-references = ["https://example.org/why"]
-rule_id = "11111111-2222-4333-8444-555555555555"
-severity = "high"
-type = "eql"
-query = \'\'\'
-process where process.name == "ctr" and
-  process.args : "run"
-\'\'\'
-
-[[rule.threat]]
-framework = "MITRE ATT&CK"
-[[rule.threat.technique]]
-id = "T1552"
-name = "Unsecured Credentials"
-[[rule.threat.technique.subtechnique]]
-id = "T1552.007"
-name = "Container API"
-[rule.threat.tactic]
-id = "TA0006"
-name = "Credential Access"
-'''
 
 
 def read_rule(result):
@@ -344,48 +310,6 @@ class TestStrings:
         assert (1, 6) == (caught.value.line, caught.value.column)
 
 
-class TestRegex:
-    @pytest.mark.parametrize(
-        ("pattern", "matching", "others"),
-        [
-            ("a.c", ["abc", "a\nc"], ["xabc", "ac"]),
-            ('a"."c', ["a.c"], ["abc"]),
-            (r"\@\#\~\<", ["@#~<"], []),
-            ("a@", ["a", "a\nb"], ["b"]),
-            ("x|#", ["x"], ["", "#"]),
-            ("^a$", ["^a$"], ["a"]),
-            ("[a\\-c]+", ["a-c"], ["b"]),
-            ("[-a]+", ["-a"], ["b"]),
-            ("[^a-c[]", ["d", "-"], ["b", "["]),
-            ("[\\d]{2,3}", ["12", "123"], ["1"]),
-            (r"\w+\s\d*", ["ab 12"], ["ab12"]),
-            ("(ab)*?c", ["abab" + "c"], ["ab"]),
-            ("(?i)^ab$", ["AB"], ["^ab$"]),
-        ],
-    )
-    def test_extent(self, pattern, matching, others):
-        """Lucene's operators, matched whole."""
-        regex = compile_predicate(parse_expression(f'process.name regex """{pattern}"""'))
-        assert [True] * len(matching) == [regex(make_exec(name=text)) for text in matching]
-        assert [False] * len(others) == [regex(make_exec(name=text)) for text in others]
-
-    @pytest.mark.parametrize(
-        "pattern", ["a&b", "~a", "f<1-9>", "a{", "[a", "[]", 'a"b', "a\\", "(a", "a)", "*a", "a{2000}"]
-    )
-    def test_refused(self, pattern):
-        """What RE2 cannot do is refused at the expression's place."""
-        result = read_eql(f'process where\n process.name regex ("a", """{pattern}""")', "r.eql")
-        ((line, column, message),) = faults_of(result)
-        assert (2, 27) == (line, column)
-        assert message.startswith("this regular expression cannot be used: ")
-
-    @pytest.mark.parametrize(("pattern", "sign"), [("a$", "'$'"), (r"\bx", "'\\\\b'")])
-    def test_surprise(self, pattern, sign):
-        """What other dialects read otherwise is told."""
-        (warning,) = translate_regex(pattern, ignore_case=False).warnings
-        assert warning.startswith(sign)
-
-
 class TestFaults:
     @pytest.mark.parametrize(
         ("text", "line", "column", "expected"),
@@ -491,67 +415,3 @@ class TestBareQuery:
             rule.severity,
             rule.techniques,
         )
-
-
-class TestElasticToml:
-    def test_rule(self):
-        """Everything that an alert shows is taken from the file."""
-        rule = read_rule(read_elastic_toml(TOML, "r.toml"))
-        assert "11111111-2222-4333-8444-555555555555" == rule.id
-        assert ("A rule", "What it is.", Severity.HIGH, "eql") == (
-            rule.name,
-            rule.description,
-            rule.severity,
-            rule.language,
-        )
-        assert (("T1552", "T1552.007"), ("credential-access",)) == (rule.techniques, rule.tactics)
-        assert (("Backups",), ("https://example.org/why",)) == (rule.false_positives, rule.references)
-        assert compile_predicate(rule.outcomes[0].predicate)(make_exec("/bin/ctr", ["ctr", "RUN"]))
-
-    @pytest.mark.parametrize("newline", ["\n", "\r\n"])
-    def test_place(self, newline):
-        """A fault inside the query has the line and column of the file."""
-        text = TOML.replace('args : "run"', 'args = "run"').replace("\n", newline)
-        (fault,) = read_elastic_toml(text, "r.toml").errors
-        assert (18, 16, 'process.args = "run"') == (fault.line, fault.column, fault.text)
-
-    def test_place_in_the_key_line(self):
-        """A query on the line of its key counts columns from there."""
-        (fault,) = read_elastic_toml("[rule]\nquery = 'process where x = 1'\n", "r.toml").errors
-        assert (2, 26) == (fault.line, fault.column)
-
-    def test_place_of_an_escaped_query(self):
-        """Where escapes make columns uncertain, the line alone is given."""
-        text = '[rule]\nquery = """\nprocess where user.id == \\"1\\" and\nx = 1"""\n'
-        (fault,) = read_elastic_toml(text, "r.toml").errors
-        assert (4, None) == (fault.line, fault.column)
-
-    @pytest.mark.parametrize(
-        ("old", "new", "expected"),
-        [
-            ('language = "eql"', 'language = "kuery"', "r.toml: its language is kuery, not eql"),
-            ('language = "eql"', 'language = "esql"', "r.toml: its language is esql, not eql"),
-            ('type = "eql"', 'type = "new_terms"', "r.toml: its type is new_terms, not eql"),
-        ],
-    )
-    def test_skipped(self, old, new, expected):
-        """A rule in another language or of another type is left out, with the reason."""
-        result = read_elastic_toml(TOML.replace(old, new), "r.toml")
-        assert ((), (), (expected,)) == (result.rules, result.errors, result.skipped)
-
-    @pytest.mark.parametrize(
-        ("old", "new", "line", "expected"),
-        [
-            ("[rule]", "[rule", 4, "not TOML: "),
-            (TOML, "x = 1", 1, "a [rule] table is expected"),
-            ('"high"', '"huge"', 14, "severity 'huge' is not one of"),
-            ('"A rule"', "5", 11, "rule.name is expected to be a text"),
-            ("query =", "queries =", 4, "the rule has no query"),
-            ("process where", "sequence [process where true] // ", 17, "'sequence' is not supported"),
-            ("[metadata]", "x = " + "[" * 10000, 1, "the TOML is nested too deeply"),
-        ],
-    )
-    def test_fault(self, old, new, line, expected):
-        """A file at fault names the line and what was expected."""
-        (fault,) = read_elastic_toml(TOML.replace(old, new, 1), "r.toml").errors
-        assert (line, expected) == (fault.line, fault.message[: len(expected)])

@@ -9,7 +9,7 @@ Source: github.com/elastic/detection-rules, the files under rules/linux.
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
@@ -49,7 +49,8 @@ def read_elastic_toml(text: str, path: str, *, shipped: bool = False) -> ReadRes
     reading = Reading(rule["query"], path, shipped)
     predicate = read_query(reading)
     line, column = _place_of_query(text, rule["query"])
-    errors = tuple(_move(error, text, line, column) for error in reading.errors)
+    lines = text.split("\n")
+    errors = tuple(_move(error, lines, line, column) for error in reading.errors)
     warnings = tuple(_move_warning(warning, path, line) for warning in reading.warnings)
     if errors:
         return ReadResult(errors=errors, warnings=warnings)
@@ -83,7 +84,7 @@ def _load_rule(text: str, path: str) -> Table:
         line = int(place[1]) if place and place[1] else text.rstrip().count("\n") + 1
         column = int(place[2]) if place and place[2] else None
         reason = message[: place.start()] if place else message
-        shown = quote_line(text, line)
+        shown = quote_line(text.split("\n"), line)
         raise RuleError(f"not TOML: {reason}", path=path, line=line, column=column, text=shown) from None
     rule = document.get("rule")
     if not isinstance(rule, dict):
@@ -107,7 +108,7 @@ def _severity_of(rule: Table, text: str, path: str) -> Severity:
         return parse_severity(rule.get("severity", Severity.MEDIUM.label))
     except ValueError as error:
         line = _line_of(text, "severity")
-        raise RuleError(str(error), path=path, line=line, text=quote_line(text, line)) from None
+        raise RuleError(str(error), path=path, line=line, text=quote_line(text.split("\n"), line)) from None
 
 
 def _line_of(text: str, key: str) -> int:
@@ -124,12 +125,12 @@ def _place_of_query(text: str, query: str) -> tuple[int, int | None]:
     return (text.count("\n", 0, key_only.end()) + 1 if key_only else 1), None
 
 
-def _move(error: RuleError, text: str, line: int, column: int | None) -> RuleError:
+def _move(error: RuleError, lines: Sequence[str], line: int, column: int | None) -> RuleError:
     if error.line is None:
         return error
     moved = error.line + line - 1
     within = error.column if column is None or error.line > 1 else (error.column or 1) + column - 1
-    shown = error.text if column is None else quote_line(text, moved)
+    shown = error.text if column is None else quote_line(lines, moved)
     return RuleError(error.message, path=error.path, line=moved, column=within if column else None, text=shown)
 
 

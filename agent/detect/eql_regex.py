@@ -40,6 +40,7 @@ _REFUSED = {
     '"': "a quoted part is not closed by '\"'",
     "\\": "the expression ends in a backslash",
 }
+_OF_RE2 = f"an expression that opens with {RE2_MARK!r} is read as RE2's; Elastic has no such groups"
 
 
 class Translation(msgspec.Struct, frozen=True):
@@ -59,7 +60,7 @@ def translate_regex(pattern: str, *, ignore_case: bool) -> Translation:
     """
     if pattern.startswith(RE2_MARK):
         compile_regex(pattern)
-        return Translation(f"(?i){pattern}" if ignore_case else pattern, None)
+        return Translation(f"(?i){pattern}" if ignore_case else pattern, None, (_OF_RE2,))
     parts: list[str] = []
     plain: list[str] = []
     warnings: list[str] = []
@@ -96,7 +97,8 @@ def _translate_set(text: str) -> str:
         raise ValueError("a set of characters is empty")
     parts: list[str] = []
     for index, member in enumerate(members):
-        if member["range"] and 0 < index < len(members) - 1:
+        between = 0 < index < len(members) - 1 and not (members[index - 1]["class"] or members[index + 1]["class"])
+        if member["range"] and between:
             parts.append("-")
         else:
             parts.append(member["class"] or f"\\x{{{ord(member['escaped'] or member['literal'] or '-'):x}}}")

@@ -1,6 +1,7 @@
 """EQL text to a syntax tree, and a syntax error into words. The only module of EQL that imports lark."""
 
 import re
+from collections.abc import Sequence
 from importlib import resources
 from typing import NoReturn
 
@@ -39,7 +40,7 @@ _WORDS = (
     ({"TILDE"}, None),
     ({"$END"}, "the end of the query"),
 )
-_MANY_EVENTS = re.compile(r"(?:\s|//[^\n]*|/\*[\s\S]*?\*/)*\b(sequence|sample|join)\b(?!\s+where\b)")
+_MANY_EVENTS = re.compile(r"(?>\s+|//[^\n]*|/\*[\s\S]*?\*/)*+\b(sequence|sample|join)\b(?!\s+where\b)")
 _WRONG_STARTS = (
     ("|", "pipes are not supported: a rule here judges one event, so remove the '|' and what follows it"),
     ("[", "'[' belongs to sequences, samples and array indexes, which are not supported"),
@@ -68,7 +69,7 @@ def parse_query(text: str, path: str) -> Syntax:
             path=path,
             line=line,
             column=many.start(1) - text.rfind("\n", 0, many.start(1)),
-            text=quote_line(text, line),
+            text=quote_line(text.split("\n"), line),
         )
     return _parse(text, path, "query")
 
@@ -99,10 +100,9 @@ def place_of(part: Part) -> tuple[int | None, int | None]:
     return (None, None) if start is None else (getattr(start, "line", None), getattr(start, "column", None))
 
 
-def quote_line(text: str, line: int) -> str:
+def quote_line(lines: Sequence[str], line: int) -> str:
     """Give one line of a text, stripped and cut, to be shown in an error."""
-    lines = text.split("\n", line)
-    return lines[line - 1].strip()[:_SHOWN] if len(lines) >= line else ""
+    return lines[line - 1].strip()[:_SHOWN] if line <= len(lines) else ""
 
 
 def _parse(text: str, path: str, start: str) -> Syntax:
@@ -120,7 +120,7 @@ def _refuse(error: UnexpectedInput, text: str, path: str) -> NoReturn:
     else:
         line, column = error.line, error.column
     message = _describe(error, text)
-    raise RuleError(message, path=path, line=line, column=column, text=quote_line(text, line)) from None
+    raise RuleError(message, path=path, line=line, column=column, text=quote_line(text.split("\n"), line)) from None
 
 
 def _describe(error: UnexpectedInput, text: str) -> str:

@@ -27,12 +27,16 @@ class Reading(msgspec.Struct):
     shipped: bool = False
     errors: list[RuleError] = msgspec.field(default_factory=list)
     warnings: list[str] = msgspec.field(default_factory=list)
+    lines: list[str] = []
+
+    def __post_init__(self) -> None:
+        self.lines = self.text.split("\n")
 
 
 def fault(reading: Reading, part: Part, message: str) -> RuleError:
     """Make an error at the place of a part."""
     line, column = place_of(part)
-    text = quote_line(reading.text, line) if line else None
+    text = quote_line(reading.lines, line) if line else None
     return RuleError(message, path=reading.path, line=line, column=column, text=text)
 
 

@@ -36,7 +36,7 @@ def marked(sensor, mark):
 def run_python(source, *args, **options):
     """Run a few lines of Python in a child of its own, which may exec."""
     command = [sys.executable, "-I", "-S", "-c", textwrap.dedent(source), *args]
-    return subprocess.run(command, check=True, capture_output=True, timeout=30, **options)
+    return subprocess.run(command, check=True, capture_output=True, timeout=120, **options)
 
 
 def eventually(condition, timeout_s=10.0):

@@ -189,15 +189,14 @@ def _put_shorts(reading: _Reading, table: Table, word: str, *, strip_equals: boo
         if option is None:
             reading.note(f"-{word[index]}: not an option that is known here")
             return
-        rest = word[index + 1 :]
-        if strip_equals and len(rest) > 1 and rest[0] == "=":
-            reading.put(option, rest[1:])
+        if strip_equals and word[index + 1 : index + 2] == "=" and len(word) > index + 2:
+            reading.put(option, word[index + 2 :])
             return
         if option.takes is Takes.NOTHING:
             reading.put(option, "true")
             continue
-        if rest:
-            reading.put(option, rest)
+        if index + 1 < len(word):
+            reading.put(option, word[index + 1 :])
         elif option.takes is Takes.VALUE:
             reading.take_next(option)
         else:

@@ -13,7 +13,8 @@ from agent.intent.tables.kubernetes import HELM, KUBELETCTL
 _HELM = Cli(HELM, Grammar.PFLAG, scattered=True)
 _KUBELETCTL = Cli(KUBELETCTL, Grammar.PFLAG, scattered=True)
 _HOST_KEYS = {"hostpid": "pid", "hostnetwork": "net", "hostipc": "ipc"}
-_UNESCAPED_COMMA = re.compile(r"(?<!\\),(?![^{]*\})")
+# A comma ends a setting, but not inside {a,b} nor behind a backslash.
+_SETTING = re.compile(r"(?:\\.|\{[^{}]*\}|[^,\\])+")
 _WITH_CHART = frozenset(("install", "upgrade", "template"))
 
 
@@ -52,7 +53,7 @@ def read_helm(argv: Sequence[str], around: Around) -> Intent:
 def _read_values(settings: Iterable[str], around: Around) -> Members:
     # Charts name these keys as the Kubernetes API does, somewhere in their own trees.
     privileged, hosts, capabilities, mounts = False, set(), [], []
-    for pair in (pair for setting in settings for pair in _UNESCAPED_COMMA.split(setting)):
+    for pair in (pair for setting in settings for pair in _SETTING.findall(setting)):
         path, _, value = pair.partition("=")
         keys = [key.partition("[")[0].lower() for key in path.split(".")]
         value = value.strip().strip("\"'")

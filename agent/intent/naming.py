@@ -42,8 +42,10 @@ ALIASES: Mapping[str, str] = {
 }
 # Snap and MicroK8s put the package before the program.
 _PACKAGES = ("microk8s.", "microk8s-", "k3s.", "rke2.", "snap.", "docker.")
-_MARKS = r"linux|static|amd64|x86[_-]64|arm64|aarch64|armhf|i386|real|orig|bin|old|new|stable|full|rootless|wrapped|lite|distrib"
-_VERSION = r"[-_.]?v?[0-9]+(?:\.[0-9]+)*(?:[-_.+~][\w.+~-]*)?"
+_MARKS = (
+    r"linux|static|amd64|x86[_-]64|arm64|aarch64|armhf|i386|"
+    r"real|orig|bin|old|new|stable|full|rootless|wrapped|lite|distrib"
+)
 _VERSION = r"[-_.]?v?[0-9]+(?:\.[0-9]+)*(?:[-_.+~][\w.+~-]*)?"
 _SUFFIX = re.compile(rf"(?:{_VERSION}|[-_.](?:{_MARKS})(?:[-_.][\w.+~-]*)?)\Z")
 

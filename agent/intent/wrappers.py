@@ -121,6 +121,9 @@ def _unwrap_plain(wrapper: Wrapper, argv: Sequence[str], around: Around) -> tupl
     words = words[wrapper.skips :]
     if wrapper.text and words[:1] == ["-c"] and len(words) > 1:
         return read_text(words[1], around)
+    if wrapper.skips and words[:1] and words[0].startswith("-"):
+        # `setarch x86_64 -R COMMAND`: options on both sides of the first word.
+        words = list(parse_options(Grammar.GETOPT, wrapper.options, words).words)
     return (Inner(tuple(words), around),) if words else ()
 
 

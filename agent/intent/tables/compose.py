@@ -4,7 +4,7 @@ from agent.intent.options import parse_commands
 
 COMPOSE_GLOBAL = """
 all-resources ansi= compatibility c,context= D,debug dry-run env-file= f,file= H,host= in-pod= insecure-registry
- ipfs-address= log-level= no-ansi parallel= podman-args= podman-path= profile= progress= project-directory,workdir=
+ ipfs-address= log-level= no-ansi parallel= podman-args= podman-path= profile= progress= workdir,project-directory=
  p,project-name= skip-hostname-check tls tlscacert= tlscert= tlskey= tlsverify verbose v,version
 """
 

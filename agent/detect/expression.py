@@ -7,13 +7,16 @@ its arguments one; a test of an expression holds when it holds for any of them.
 
 import operator
 from collections.abc import Callable, Iterable, Iterator
-from itertools import product
+from itertools import islice, product
 from typing import Any
 
 from agent.detect.fields import resolve_field
 from agent.detect.functions import call
 from agent.detect.predicate import Call, Compare, Expression, FieldOf, Literal, Operator, Scalar
 from agent.event import Event
+
+_MOST_ELEMENTS = 10_000
+_MOST_COMBINATIONS = 100_000
 
 Matcher = Callable[[Event], bool]
 Values = Callable[[Event], Iterable[Scalar]]
@@ -86,9 +89,12 @@ def _values_of_call(expression: Call) -> Values:
     function, ignore_case = expression.function, expression.ignore_case
     arguments = tuple(compile_expression(argument) for argument in expression.arguments)
 
-    # Lazily: the first combination that holds ends the search.
+    # Lazily: the first combination that holds ends the search. Several arrays of an attacker's making (an argv
+    # has up to a million elements) multiply: only the first combinations are tried.
     def values(event: Event) -> Iterator[Scalar]:
-        for combination in product(*(argument(event) for argument in arguments)):
+        several = len(arguments) > 1
+        first = (islice(argument(event), _MOST_ELEMENTS if several else None) for argument in arguments)
+        for combination in islice(product(*first), _MOST_COMBINATIONS if several else None):
             value = call(function, combination, ignore_case=ignore_case)
             if value is not None:
                 yield value

@@ -117,6 +117,27 @@ def _ancestor_names(event: Event) -> FieldValue | None:
     return tuple(ancestor.comm for ancestor in event.ancestors) or None
 
 
+# A second name of a member: what a document says under that very name goes first.
+def _or_document(name: str, get: Accessor) -> Accessor:
+    def get_either(event: Event) -> FieldValue | None:
+        given = event.fields.get(name)
+        return get(event) if given is None else given
+
+    return get_either
+
+
+def _interactive(event: Event) -> FieldValue | None:
+    return True if event.process.tty else None
+
+
+def _env_vars(event: Event) -> FieldValue | None:
+    return tuple(f"{name}={value}" for name, value in (event.process.env or {}).items()) or None
+
+
+def _parent_args_count(event: Event) -> FieldValue | None:
+    return None if event.parent.args is None else len(event.parent.args)
+
+
 def _text(name: str, get: Accessor, *, many: bool = False) -> Field:
     return Field(name, Kind.TEXT, many, get)
 
@@ -168,6 +189,18 @@ _TABLE = (
     _text("group.id", _as_text(_of_process("gid"))),
     _text("process.login_user.id", _as_text(_of_process("login_uid"))),
     _text("process.session_id", _as_text(_of_process("session_id"))),
+    *(
+        _text(name, _or_document(name, get))
+        for name, get in (
+            ("process.user.id", _as_text(_of_process("uid"))),
+            ("process.real_user.id", _as_text(_of_process("uid"))),
+            ("process.user.name", _of_process("user_name")),
+            ("process.group.id", _as_text(_of_process("gid"))),
+        )
+    ),
+    _boolean("process.interactive", _or_document("process.interactive", _interactive)),
+    _text("process.env_vars", _env_vars, many=True),
+    _number("process.parent.args_count", _or_document("process.parent.args_count", _parent_args_count)),
     _text("container.id", _of_container("id")),
     _text("container.name", _of_container("name")),
     _text("container.runtime", _of_container("runtime")),

@@ -19,8 +19,8 @@ from tests.intents import read
 TOOLS = frozenset("docker kubectl docker-compose runc nsenter containerd ip time nc oc".split())
 WORDS = """
 run exec create -v --volume --mount type=bind,src=/,dst=/h -it --privileged --privileged=x -- - --pid=host / /:/h
-compose up -c -lc -t1 -m=/ -H tcp:// -n k8s.io t c images shell -d @x {} ; + -exec -e x=y --set a.hostPath=/ config device add
-get po,secrets/x -A -o netns debug node/x -Xx http://x:2375/containers/create sh sudo docker kubectl
+compose up -c -lc -t1 -m=/ -H tcp:// -n k8s.io t c images shell -d @x {} ; + -exec -e x=y --set a.hostPath=/ config
+device add get po,secrets/x -A -o netns debug node/x -Xx http://x:2375/containers/create sh sudo docker kubectl
 """.split()
 COMMANDS = """
 docker podman nerdctl buildah docker-compose ctr crictl kubectl oc helm runc crun youki nsenter unshare chroot

@@ -9,7 +9,7 @@ build, bud, build-using-dockerfile: add-host= all-platforms annotation= arch= au
  cpu-period= cpu-quota= c,cpu-shares= cpuset-cpus= cpuset-mems= creds= decryption-key= device= D,disable-compression
  disable-content-trust dns= dns-option= dns-search= env= force-rm format= from= hooks-dir= http-proxy identity-label
  ignorefile= iidfile= ipc= isolation= jobs= label= layers logfile= logsplit manifest= m,memory= memory-swap=
- net,network= no-cache no-hosts omit-history os= os-feature= os-version= o,output= pid= platform= pull= q,quiet
+ net,network= no-cache no-hosts omit-history os= os-feature= os-version= o,output= pid= platform= pull? q,quiet
  retry= retry-delay= rm runtime= runtime-flag= secret= security-opt= shm-size= sign-by= skip-unused-stages squash
  ssh= stdin t,tag= target= timestamp= tls-verify ulimit= unsetenv= userns= userns-gid-map= userns-gid-map-group=
  userns-uid-map= userns-uid-map-user= uts= variant= v,volume=
@@ -22,7 +22,7 @@ ps, containers, list, ls: a,all f,filter= format= json n,noheading notruncate q,
 copy: add-history chmod= chown= contextdir= from= ignorefile= q,quiet retry= retry-delay=
 from: add-host= arch= authfile= cap-add= cap-drop= cert-dir= cgroup-parent= cgroupns= cidfile= cpu-period= cpu-quota=
  c,cpu-shares= cpuset-cpus= cpuset-mems= creds= decryption-key= device= dns= dns-option= dns-search= f,format=
- http-proxy ipc= isolation= m,memory= memory-swap= name= net,network= os= pid= platform= pull= q,quiet retry=
+ http-proxy ipc= isolation= m,memory= memory-swap= name= net,network= os= pid= platform= pull? q,quiet retry=
  retry-delay= security-opt= shm-size= tls-verify ulimit= userns= userns-gid-map= userns-gid-map-group=
  userns-uid-map= userns-uid-map-user= uts= variant= v,volume=
 images: a,all digests f,filter= format= history json no-trunc n,noheading q,quiet

@@ -108,7 +108,7 @@ diff: concurrency= field-manager= force-conflicts prune prune-allowlist= l,selec
  $files
 kustomize: as-current-user enable-alpha-plugins enable-helm e,env= helm-api-versions= helm-command= helm-debug
  helm-kube-version= load-restrictor= mount= network network-name= o,output=
-explain: api-version= output= recursive
+explain: api-version= o,output= recursive
 api-resources: api-group= cached categories= namespaced no-headers o,output= sort-by= verbs=
 api-versions:
 options:

@@ -29,7 +29,7 @@ build, image build: add-host= all-platforms annotation= arch= authfile= build-ar
  c,cpu-shares= cpuset-cpus= cpuset-mems= creds= decryption-key= device= D,disable-compression disable-content-trust
  dns= dns-option= dns-search= env= force-rm format= from= hooks-dir= http-proxy identity-label ignorefile= iidfile=
  ipc= isolation= jobs= label= layers logfile= logsplit manifest= m,memory= memory-swap= network= no-cache no-hosts
- omit-history os= os-feature= os-version= o,output= pid= platform= pull= q,quiet retry= retry-delay= rm runtime-flag=
+ omit-history os= os-feature= os-version= o,output= pid= platform= pull? q,quiet retry= retry-delay= rm runtime-flag=
  secret= security-opt= shm-size= sign-by= skip-unused-stages squash squash-all ssh= stdin t,tag= target= timestamp=
  tls-verify ulimit= unsetenv= userns= userns-gid-map= userns-gid-map-group= userns-uid-map= userns-uid-map-user= uts=
  variant= v,volume=

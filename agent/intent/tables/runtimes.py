@@ -46,11 +46,11 @@ restore !: b,bundle= console-socket= d,detach ext-unix-sk file-locks image-path=
  manage-cgroups-mode= pid-file= shell-job tcp-established work-path=
 checkpoint !: ext-unix-sk file-locks image-path= leave-running manage-cgroups-mode= parent-path= pre-dump shell-job
  tcp-established work-path=
-delete !: f,force regex
-kill !: a,all regex
+delete !: f,force r,regex
+kill !: a,all r,regex
 list !: f,format= q,quiet
 ps !: f,format=
-spec !: b,bundle= f,config= rootless
+spec !: b,bundle= f,file= rootless
 update !: blkio-weight= cpu-period= cpu-quota= cpu-rt-period= cpu-rt-runtime= cpu-share= cpuset-cpus= cpuset-mems=
  kernel-memory= kernel-memory-tcp= memory= memory-reservation= memory-swap= pids-limit= r,resources=
  l3-cache-schema= mem-bw-schema=

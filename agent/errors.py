@@ -4,12 +4,13 @@ Every error that Hullwatch raises on purpose.
 ::
 
     HullwatchError
-    ├── ConfigError       a configuration that cannot be used          exit status 2
-    ├── RuleError         one fault of one rule, with its place        exit status 2 in `check`
-    ├── SensorError       a sensor that cannot open or has died        exit status 3
-    ├── DecodeError       a record that is not what it claims to be    counted, never fatal
-    ├── JournalError      the state directory cannot be used           exit status 2
-    └── SinkError         one delivery failed; it is tried again       counted, never fatal
+    ├── ConfigError          a configuration that cannot be used            exit status 2
+    ├── RuleError            one fault of one rule, with its place          exit status 2 in `check`
+    ├── SensorError          a sensor that cannot open or has died          exit status 3
+    ├── DecodeError          a record that is not what it claims to be      counted, never fatal
+    ├── UnreadableFileError  a file that a command names                    told in the intent
+    ├── JournalError         the state directory cannot be used             exit status 2
+    └── SinkError            one delivery failed; it is tried again         counted, never fatal
 
 Factored out so that no module imports another only for its errors.
 """
@@ -59,6 +60,10 @@ class SensorError(HullwatchError):
 
 class DecodeError(HullwatchError):
     """Bytes or text that are not the record they claim to be."""
+
+
+class UnreadableFileError(HullwatchError):
+    """A file that a command line names and that is not read; its text is the reason in a clause."""
 
 
 class JournalError(HullwatchError):

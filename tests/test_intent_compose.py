@@ -216,7 +216,8 @@ class TestAnything:
         """Any member may be of any type."""
         keys = st.sampled_from(
             (
-                "services volumes networks include a extends privileged cap_add devices command profiles depends_on file path"
+                "services volumes networks include a extends privileged cap_add devices command profiles "
+                "depends_on file path"
             ).split()
         )
         leaves = st.sampled_from([None, True, 1, "", "/", "a", "host", "$A", "${A:-", "~/x", "/:/h"])

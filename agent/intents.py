@@ -193,8 +193,10 @@ def _find_lie(process: Process, intent: Intent) -> str | None:
         return None
     said = posixpath.basename(process.args[0].removeprefix("-").rstrip("/"))
     file = posixpath.basename(process.executable.removesuffix(" (deleted)"))
-    tool = find_tool(said, frozenset((intent.tool,))) if said else None
-    return None if said == file or tool is not None else f"argv0:{said[:256]}"
+    # nc is nc.openbsd's name by way of Debian's alternatives.
+    if said and (said == file or file.startswith((f"{said}.", f"{said}-"))):
+        return None
+    return None if said and find_tool(said, frozenset((intent.tool,))) else f"argv0:{said[:256]}"
 
 
 def _find_home(process: Process) -> str:

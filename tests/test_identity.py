@@ -147,6 +147,21 @@ class TestLayouts:
         """Scripts, short files and nonsense are nothing."""
         assert identify(Source(data)) is None
 
+    def test_segments_that_overlap_are_not_read_again_and_again(self):
+        """A file of 128 segments that each claim all of it costs as much as one of them."""
+        head = bytearray(make_elf(bytes(16))[:64])
+        head[40:48], head[56:58], head[60:64] = bytes(8), struct.pack("<H", 128), bytes(4)
+        segment = struct.pack("<IIQQQQQQ", 1, 6, 0, 0, 0, 1 << 30, 1 << 30, 16)
+        source = Source(bytes(head) + segment * 128 + bytes(4 << 20))
+        asked = []
+
+        def read_at(offset, size):
+            asked.append(size)
+            return source(offset, size).ljust(size, b"\0")
+
+        assert identify(read_at) is None
+        assert 33 << 20 > sum(asked)
+
     @settings(max_examples=200, deadline=None)
     @given(st.data())
     def test_broken_files_are_nothing_or_something(self, data):

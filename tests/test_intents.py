@@ -209,12 +209,15 @@ class TestPrograms:
     @pytest.mark.parametrize(
         ("executable", "first"),
         [("/usr/bin/docker", "docker"), ("/usr/bin/docker", "/usr/bin/docker"), ("/opt/kubectl-1.30", "kubectl"),
+         ("/usr/bin/kubectl.distribution", "kubectl"),
          ("/usr/bin/busybox", "nsenter"), ("/memfd:runc_cloned (deleted)", "runc")],
     )  # fmt: skip
     def test_an_honest_name_is_no_lie(self, root, executable, first):
-        """The file's name and the tool's name are both honest."""
-        found = read(root, first, "run", "x", executable=executable)
-        assert found is None or not [fact for fact in found.facts if fact.startswith("argv0:")]
+        """The file's name, its alternatives' name and the tool's name are honest."""
+        found = read(
+            root, first, *(("-t", "1", "-m") if first == "nsenter" else ("delete", "x")), executable=executable
+        )
+        assert not [fact for fact in found.facts if fact.startswith("argv0:")]
 
     def test_other_events_stay_as_they_are(self, root):
         """An ordinary program, a connection, and an event that has its intent."""

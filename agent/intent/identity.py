@@ -189,8 +189,11 @@ def _read_modules(read_at: ReadAt, elf: _Elf) -> str | None:
     """Find the text that ``go version -m`` prints; empty for a Go program that carries none."""
     own = [part for part in elf.sections if part.name == ".go.buildinfo"]
     parts = own if elf.sections else [part for part in elf.segments if part.writable]
+    left = _MAX_DATA_BYTES
     for part in parts:
-        found = _find_magic(read_at, part)
+        # Broken headers may name the same bytes any number of times.
+        found = _find_magic(read_at, part, left)
+        left -= min(part.size, left)
         if found is not None:
             head = read_at(found, 32).ljust(32, b"\0")
             raw = _read_inline(read_at, found + 32) if head[15] & 2 else _read_pointed(read_at, elf, head)
@@ -198,9 +201,9 @@ def _read_modules(read_at: ReadAt, elf: _Elf) -> str | None:
     return None
 
 
-def _find_magic(read_at: ReadAt, part: _Part) -> int | None:
+def _find_magic(read_at: ReadAt, part: _Part, most: int) -> int | None:
     # At the start of its section; anywhere in a writable segment where there are no section headers.
-    for at in range(0, min(part.size, _MAX_DATA_BYTES), _CHUNK_BYTES):
+    for at in range(0, min(part.size, most), _CHUNK_BYTES):
         data = read_at(part.offset + at, min(_CHUNK_BYTES, part.size - at) + _SENTINEL_BYTES)
         found = data.find(_MAGIC)
         if found >= 0:

@@ -23,11 +23,11 @@ enum event_type {
 /* The texts of the tail, in their order. */
 enum part {
 	PART_EXECUTABLE,	/* dentry walk from mm->exe_file to the task's root */
+	PART_ARGS,		/* argv as it lies in memory, each argument ended by NUL */
 	PART_FILENAME,		/* bprm->filename: what was asked for */
 	PART_INTERPRETER,	/* bprm->interp: what the kernel ran for it */
 	PART_WORKING_DIRECTORY,
 	PART_CGROUP,		/* path of the deepest cgroup, v2 or v1 */
-	PART_ARGS,		/* argv as it lies in memory, each argument ended by NUL */
 	PART_PARENT_EXECUTABLE,
 	PART_PARENT_ARGS,	/* the head of the parent's own argv */
 	PART_COUNT,
@@ -46,7 +46,7 @@ enum flag {
 /* Why a record did not reach the agent; index of the per-CPU `lost` map. */
 enum loss {
 	LOST_RING_FULL,
-	LOST_NO_SCRATCH,
+	LOST_NO_SCRATCH,	/* more CPUs than slots */
 	LOSS_COUNT,
 };
 
@@ -90,6 +90,33 @@ struct event {
 	char comm[COMM_BYTES];
 	char parent_comm[COMM_BYTES];
 	struct ancestor ancestors[MAX_ANCESTORS];	/* parent first */
+};
+
+/*
+ * From the agent to the programs: the rules' filter (bpf/filter.h). An automaton over bytes starts in state
+ * 0 and goes to next[state << shift | class_of[byte]]; state 1 accepts and is never left.
+ */
+#define MAX_TRANSITIONS (1 << 17)
+#define STATE_START 0
+#define STATE_ACCEPT 1
+
+struct automaton {
+	unsigned int shift;		/* log2 of the row width: classes, rounded up to a power of two */
+	unsigned char class_of[256];
+	unsigned short next[MAX_TRANSITIONS];
+};
+
+/* A file that the agent has looked at; whoever changes it gives it another change time. */
+struct file_key {
+	unsigned long long inode;
+	unsigned long long ctime_s;
+	unsigned int ctime_ns;
+	unsigned int dev;		/* as event.file_dev */
+};
+
+enum verdict {
+	VERDICT_PLAIN = 1,		/* its name and arguments tell all */
+	VERDICT_TOOL,			/* one of the tools, whatever it is called: always of interest */
 };
 
 #endif

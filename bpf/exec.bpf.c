@@ -13,11 +13,12 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
 #include "event.h"
-#include "walk.h"
+#include "loop.h"
 
 #define PAGE_BYTES 4096
 #define TAIL_SPAN 65536		/* a power of two, so that a mask bounds every offset into the tail */
 #define MAX_FORKS 4		/* generations searched for the argv of a parent that forked without exec */
+#define WAKE_UP_NS 2000000	/* the agent is not woken more often than that */
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -26,9 +27,19 @@ struct record {
 	char tail[TAIL_SPAN + ARGS_BYTES];
 };
 
-/* The head of each process's argv, for its children: a parent's memory cannot be read from a child. */
+#include "walk.h"
+
+/*
+ * The head of each process's argv, for its children: a parent's memory cannot be read from a child. One slot
+ * for each pid modulo their number: an array costs a fifth of an LRU hash, which every exec would have to
+ * write, and a parent whose slot was taken over still lives and can be asked through /proc.
+ */
+#define ARGS_HEADS 8192
+
 struct args_head {
 	u64 start_ns;
+	u32 pid;
+	u32 busy;		/* a writer is at it */
 	u32 bytes;
 	u32 reserved;
 	char text[PARENT_ARGS_BYTES];
@@ -42,7 +53,6 @@ struct args_head {
 struct scratch {
 	struct record record;
 	struct path_buffer path;
-	struct args_head head;
 };
 
 struct {
@@ -51,6 +61,8 @@ struct {
 	__type(key, u32);
 	__type(value, struct scratch);
 } scratch SEC(".maps");
+
+#include "filter.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -65,11 +77,13 @@ struct {
 } lost SEC(".maps");
 
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 8192);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, ARGS_HEADS);
 	__type(key, u32);
 	__type(value, struct args_head);
 } args_heads SEC(".maps");
+
+u64 woken_ns;			/* when the agent was last woken; a race costs one wake-up */
 
 static __always_inline void count_lost(u32 reason)
 {
@@ -142,16 +156,27 @@ static __always_inline u32 append_args(struct record *record, u32 end, struct mm
 	return end + bytes;
 }
 
-/* Keep the head of argv, which lies at `from`, for this process's children. */
-static __always_inline void remember_args(struct scratch *s, const char *from)
+static __always_inline struct args_head *args_head_of(u32 pid)
 {
-	u32 pid = s->record.event.pid;
-	u32 bytes = s->record.event.lengths[PART_ARGS];
+	u32 slot = pid & (ARGS_HEADS - 1);
 
-	s->head.start_ns = s->record.event.start_ns;
-	s->head.bytes = bytes < PARENT_ARGS_BYTES ? bytes : PARENT_ARGS_BYTES;
-	bpf_probe_read_kernel(s->head.text, sizeof(s->head.text), from);
-	bpf_map_update_elem(&args_heads, &pid, &s->head, BPF_ANY);
+	return bpf_map_lookup_elem(&args_heads, &slot);
+}
+
+/* Keep the head of argv, which lies at `from`, for this process's children. */
+static __always_inline void remember_args(const struct event *event, const char *from)
+{
+	struct args_head *head = args_head_of(event->pid);
+	u32 bytes = event->lengths[PART_ARGS];
+
+	/* Two processes of one slot on two CPUs: the second is not remembered. */
+	if (!head || __sync_val_compare_and_swap(&head->busy, 0, 1))
+		return;
+	head->pid = event->pid;
+	head->start_ns = event->start_ns;
+	head->bytes = bytes < PARENT_ARGS_BYTES ? bytes : PARENT_ARGS_BYTES;
+	bpf_probe_read_kernel(head->text, sizeof(head->text), from);
+	__sync_val_compare_and_swap(&head->busy, 1, 0);
 }
 
 /* A fork without exec runs with the argv of whoever forked it: look up the line while the file is the same. */
@@ -161,9 +186,9 @@ static __always_inline u32 append_parent_args(struct record *record, u32 end, st
 
 	for (int i = 0; i < MAX_FORKS; i++) {
 		u32 pid = BPF_CORE_READ(parent, tgid);
-		struct args_head *head = bpf_map_lookup_elem(&args_heads, &pid);
+		struct args_head *head = args_head_of(pid);
 
-		if (head && head->start_ns == start_time(parent))
+		if (head && head->pid == pid && head->start_ns == start_time(parent) && !head->busy)
 			return append(record, end, PART_PARENT_ARGS, head->text, head->bytes);
 		parent = BPF_CORE_READ(parent, real_parent, group_leader);
 		if (BPF_CORE_READ(parent, mm, exe_file, f_inode) != file)
@@ -272,6 +297,18 @@ static __always_inline struct kernfs_node *deepest_cgroup(struct css_set *set)
 	return BPF_CORE_READ(deepest, kn);
 }
 
+/*
+ * A wake-up costs the exec 12 us, all the rest less than one. So the agent is woken at once when it was
+ * not lately, and otherwise looks by itself some milliseconds after each record (agent/sensors/core.py).
+ */
+static __always_inline u64 wake_up_flag(u64 now_ns)
+{
+	if (now_ns - woken_ns < WAKE_UP_NS)
+		return BPF_RB_NO_WAKEUP;
+	woken_ns = now_ns;
+	return 0;
+}
+
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
 {
@@ -290,16 +327,40 @@ int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm
 	}
 	event = &s->record.event;
 	__builtin_memset(event->lengths, 0, sizeof(event->lengths));
+	event->flags = 0;
+
+	/* What: path, arguments, file. */
+	fs = BPF_CORE_READ(task, fs);
+	file = BPF_CORE_READ(task, mm, exe_file);
+	event->pid = task->tgid;
+	event->start_ns = start_time(task);
+	read_file(event, file);
+	walk_path(&s->path, &file->f_path, fs);
+	end = append_path(s, end, PART_EXECUTABLE, FLAG_EXECUTABLE_CUT);
+	args = &s->record.tail[end & (TAIL_SPAN - 1)];
+	end = append_args(&s->record, end, task->mm);
+	remember_args(event, args);
+
+	/* Does any rule care? */
+	if (!event->flags && is_plain_file(event) && !is_of_interest(cpu, event)) {
+		count_filtered();
+		return 0;
+	}
+
+	/* How: what was asked for, and where. */
+	end = append_string(&s->record, end, PART_FILENAME, bprm->filename);
+	end = append_string(&s->record, end, PART_INTERPRETER, bprm->interp);
+	walk_path(&s->path, &fs->pwd, fs);
+	end = append_path(s, end, PART_WORKING_DIRECTORY, FLAG_WORKING_DIRECTORY_CUT);
+	walk_cgroup(&s->path, deepest_cgroup(BPF_CORE_READ(task, cgroups)));
+	end = append_path(s, end, PART_CGROUP, FLAG_CGROUP_CUT);
 
 	/* Who. */
 	parent = BPF_CORE_READ(task, real_parent, group_leader);
 	event->type = EVENT_EXEC;
-	event->flags = 0;
 	event->boot_ns = bpf_ktime_get_boot_ns();
-	event->start_ns = start_time(task);
 	event->parent_start_ns = start_time(parent);
 	event->cgroup_id = bpf_get_current_cgroup_id();
-	event->pid = task->tgid;
 	event->thread_id = old_pid;
 	event->parent_pid = BPF_CORE_READ(parent, tgid);
 	event->args_count = bprm->argc;
@@ -307,22 +368,6 @@ int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm
 	bpf_probe_read_kernel(event->parent_comm, sizeof(event->parent_comm), parent->comm);
 	read_identity(event, task);
 	read_ancestors(event, task);
-
-	/* What. */
-	fs = BPF_CORE_READ(task, fs);
-	file = BPF_CORE_READ(task, mm, exe_file);
-	read_file(event, file);
-	walk_path(&s->path, &file->f_path, fs);
-	end = append_path(s, end, PART_EXECUTABLE, FLAG_EXECUTABLE_CUT);
-	end = append_string(&s->record, end, PART_FILENAME, bprm->filename);
-	end = append_string(&s->record, end, PART_INTERPRETER, bprm->interp);
-	walk_path(&s->path, &fs->pwd, fs);
-	end = append_path(s, end, PART_WORKING_DIRECTORY, FLAG_WORKING_DIRECTORY_CUT);
-	walk_cgroup(&s->path, deepest_cgroup(BPF_CORE_READ(task, cgroups)));
-	end = append_path(s, end, PART_CGROUP, FLAG_CGROUP_CUT);
-	args = &s->record.tail[end & (TAIL_SPAN - 1)];
-	end = append_args(&s->record, end, task->mm);
-	remember_args(s, args);
 
 	/* From whom. */
 	file = BPF_CORE_READ(parent, mm, exe_file);
@@ -332,7 +377,8 @@ int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm
 		end = append_parent_args(&s->record, end, parent);
 	}
 
-	if (end > TAIL_SPAN || bpf_ringbuf_output(&records, &s->record, sizeof(*event) + end, 0))
+	if (end > TAIL_SPAN ||
+	    bpf_ringbuf_output(&records, &s->record, sizeof(*event) + end, wake_up_flag(event->boot_ns)))
 		count_lost(LOST_RING_FULL);
 	return 0;
 }

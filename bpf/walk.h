@@ -8,7 +8,6 @@
 #ifndef HULLWATCH_WALK_H
 #define HULLWATCH_WALK_H
 
-#define MAX_COMPONENTS 256
 #define MAX_CGROUP_COMPONENTS 16
 #define NAME_BYTES 256
 
@@ -124,7 +123,7 @@ static __always_inline void walk_path(struct path_buffer *buffer, struct path *p
 	};
 
 	buffer->start = PATH_BYTES;
-	bpf_loop(MAX_COMPONENTS, step_dentry, &walk, 0);
+	repeat(MAX_COMPONENTS, step_dentry, &walk);
 	end_walk(&walk);
 }
 
@@ -134,7 +133,7 @@ static __always_inline void walk_cgroup(struct path_buffer *buffer, struct kernf
 	struct walk walk = { .buffer = buffer, .node = (u64)node };
 
 	buffer->start = PATH_BYTES;
-	bpf_loop(MAX_CGROUP_COMPONENTS, step_kernfs, &walk, 0);
+	repeat(MAX_CGROUP_COMPONENTS, step_kernfs, &walk);
 	end_walk(&walk);
 }
 

@@ -1,5 +1,5 @@
 """
-The default sensor: a CO-RE object through libbpf, for kernels with BTF (5.17 and later).
+The default sensor: a CO-RE object through libbpf, for kernels with BTF and ring buffers (5.8 and later).
 
 Source: bpf/exec.bpf.c.
 """
@@ -10,17 +10,21 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from agent.errors import DecodeError, SensorError
-from agent.event import Event, FieldValue
+from agent.event import Event, FieldValue, File
 from agent.sensors import wire
-from agent.sensors.libbpf import BpfObject, possible_cpus
+from agent.sensors.libbpf import BpfObject, has_helper, possible_cpus
 
 NAME = "core"
 OBJECT = Path(__file__).with_name("exec.bpf.o")
+OBJECT_BOUNDED = Path(__file__).with_name("exec.bounded.bpf.o")  # for kernels without bpf_loop(), before 5.17
+_HELPER_LOOP = 181
 PROGRAM = "on_exec"
 TRUNCATABLE = wire.TRUNCATABLE
 _BTF = Path("/sys/kernel/btf/vmlinux")
 _CAPABILITIES = {"CAP_PERFMON": 38, "CAP_BPF": 39}
 _CAP_SYS_ADMIN = 21
+# A record within 2 ms of a wake-up is sent without one (bpf/exec.bpf.c); so after records came, look again soon.
+_SOON_S = 0.005
 # Between two looks at how far the wall clock has moved against the boot clock (NTP, a suspend).
 _CLOCK_AGE_NS = 10_000_000_000
 
@@ -35,6 +39,7 @@ class CoreSensor:
         self._fields = fields
         self._boot_id = boot_id
         self._records: list[bytes] = []
+        self._expects_more = False
         self._undecodable = 0
         self._origin = self._make_origin()
         self._origin_until_ns = 0
@@ -47,7 +52,8 @@ class CoreSensor:
         Raises:
             SensorError: the ring buffer cannot be read any more.
         """
-        self._bpf.poll(int(timeout_s * 1000))
+        self._bpf.poll(int(1000 * (min(timeout_s, _SOON_S) if self._expects_more else timeout_s)))
+        self._expects_more = bool(self._records)
         if not self._records:
             return []
         # The callback appends to this very list, but only inside the poll above.
@@ -64,6 +70,26 @@ class CoreSensor:
             except DecodeError:
                 self._undecodable += 1
         return events
+
+    def set_filter(self, automaton: bytes | None) -> None:
+        """
+        Put the rules' automaton into the kernel, in place of the one before; nothing is missed in between.
+
+        Args:
+            automaton: ``struct automaton`` of bpf/filter.h; None lets everything pass.
+        """
+        if automaton is None:
+            self._bpf.delete("automata", bytes(4))
+        else:
+            self._bpf.put_array("automata", 0, automaton)
+
+    def learn(self, file: File, *, is_tool: bool) -> None:
+        """Tell the kernel what a file is, so that a plain one is judged by name and arguments from now on."""
+        self._bpf.update("files", wire.encode_file_key(file), wire.encode_verdict(is_tool=is_tool))
+
+    def filtered(self) -> int:
+        """Count the execs that no rule could match and that the kernel therefore kept to itself."""
+        return self._bpf.sum_per_cpu("filtered", 0)
 
     def lost(self) -> dict[str, int]:
         """Count what never became an event, by reason, since the sensor opened."""
@@ -92,7 +118,8 @@ def open_core(*, ring_bytes: int) -> CoreSensor:
         SensorError: what is missing on this node, in one sentence.
     """
     _check_node()
-    bpf = BpfObject(OBJECT, map_entries={"records": ring_bytes, "scratch": possible_cpus()})
+    path = OBJECT if has_helper(_HELPER_LOOP) else OBJECT_BOUNDED
+    bpf = BpfObject(path, map_entries={"records": ring_bytes, "scratch": possible_cpus()})
     try:
         bpf.attach(PROGRAM)
         return CoreSensor(bpf, live_exec_fields(), read_boot_id())

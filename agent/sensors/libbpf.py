@@ -12,6 +12,7 @@ import errno
 import functools
 import os
 import struct
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +21,8 @@ import msgspec
 from agent.errors import SensorError
 
 _LIBRARY = "libbpf.so.1"
+_MAP_TYPE_ARRAY = 2
+_PROG_TYPE_RAW_TRACEPOINT = 17
 _PROG_INFO_BYTES = 232  # struct bpf_prog_info of 5.16; an older kernel fills less of it
 _PROG_INFO_STATS = struct.Struct("=QQQ")  # run_time_ns, run_cnt, recursion_misses
 _PROG_INFO_STATS_OFFSET = 192
@@ -56,12 +59,17 @@ class _Libbpf:
             ("bpf_map__set_max_entries", integer, (pointer, ctypes.c_uint32)),
             ("bpf_map__fd", integer, (pointer,)),
             ("bpf_map_lookup_elem", integer, (integer, pointer, pointer)),
+            ("bpf_map_update_elem", integer, (integer, pointer, pointer, ctypes.c_uint64)),
+            ("bpf_map_delete_elem", integer, (integer, pointer)),
+            ("bpf_map_create", integer, (integer, text, *[ctypes.c_uint32] * 3, pointer)),
+            ("libbpf_probe_bpf_helper", integer, (integer, integer, pointer)),
             ("bpf_program__attach", pointer, (pointer,)),
             ("bpf_program__fd", integer, (pointer,)),
             ("bpf_obj_get_info_by_fd", integer, (integer, pointer, ctypes.POINTER(ctypes.c_uint32))),
             ("bpf_link__destroy", integer, (pointer,)),
             ("ring_buffer__new", pointer, (integer, _SampleCallback, pointer, pointer)),
             ("ring_buffer__poll", integer, (pointer, integer)),
+            ("ring_buffer__consume", integer, (pointer,)),
             ("ring_buffer__free", None, (pointer,)),
         )
         for name, result, arguments in prototypes:
@@ -147,8 +155,11 @@ class BpfObject:
             raise self._bpf.error(f"cannot read the ring buffer {map_name}", ctypes.get_errno())
 
     def poll(self, timeout_ms: int) -> None:
-        """Wait for records and hand them over; returns early on a signal."""
+        """Wait for a wake-up, then hand over all records there are; returns early on a signal."""
         code = self._lib.ring_buffer__poll(self._ring, timeout_ms)
+        if code == 0:
+            # Nobody was woken: what was sent without a wake-up is only found by looking.
+            code = self._lib.ring_buffer__consume(self._ring)
         if code < 0 and code != -errno.EINTR:
             raise self._bpf.error("cannot read the ring buffer", code)
 
@@ -156,6 +167,32 @@ class BpfObject:
         """Give the descriptor of a map, owned by the object."""
         fd: int = self._lib.bpf_map__fd(self._find_map(name))
         return fd
+
+    def update(self, name: str, key: bytes, value: bytes) -> None:
+        """Set one element of a map; key and value as the kernel lays them out."""
+        self._update(self.map_fd(name), key, value)
+
+    def put_array(self, name: str, index: int, value: bytes) -> None:
+        """Put an array of one element, `value`, into a map of arrays; readers see the old one or this."""
+        fd = self._lib.bpf_map_create(_MAP_TYPE_ARRAY, name.encode(), 4, len(value), 1, None)
+        if fd < 0:
+            raise self._bpf.error(f"cannot make an array for the map {name}", fd)
+        try:
+            self._update(fd, bytes(4), value)
+            self._update(self.map_fd(name), index.to_bytes(4, sys.byteorder), fd.to_bytes(4, sys.byteorder))
+        finally:
+            os.close(fd)  # the outer map keeps it
+
+    def delete(self, name: str, key: bytes) -> None:
+        """Take one element out of a map; one that is not there is no error."""
+        code = self._lib.bpf_map_delete_elem(self.map_fd(name), key)
+        if code and code != -errno.ENOENT:
+            raise self._bpf.error(f"cannot change the map {name}", code)
+
+    def _update(self, fd: int, key: bytes, value: bytes) -> None:
+        code = self._lib.bpf_map_update_elem(fd, key, value, 0)
+        if code:
+            raise self._bpf.error("cannot change a map", code)
 
     def sum_per_cpu(self, name: str, index: int) -> int:
         """Add up one 64-bit counter of a per-CPU array over all CPUs."""
@@ -198,6 +235,12 @@ class BpfObject:
         if not found:
             raise SensorError(f"the BPF object has no program {name}; was it built from another version?")
         return found
+
+
+def has_helper(number: int) -> bool:
+    """Tell whether this kernel has a helper function, by its number in enum bpf_func_id."""
+    code = _load_libbpf().lib.libbpf_probe_bpf_helper(_PROG_TYPE_RAW_TRACEPOINT, number, None)
+    return bool(code == 1)
 
 
 def possible_cpus() -> int:

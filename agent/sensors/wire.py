@@ -25,11 +25,11 @@ class Part(IntEnum):
     """The texts behind the header, in order: ``enum part``."""
 
     EXECUTABLE = 0
+    ARGS = auto()
     FILENAME = auto()
     INTERPRETER = auto()
     WORKING_DIRECTORY = auto()
     CGROUP = auto()
-    ARGS = auto()
     PARENT_EXECUTABLE = auto()
     PARENT_ARGS = auto()
 
@@ -73,6 +73,14 @@ LENGTHS_OFFSET = _LAYOUT.size
 COMMS_OFFSET = LENGTHS_OFFSET + _LENGTHS.size
 ANCESTORS_OFFSET = COMMS_OFFSET + _COMMS.size
 EVENT_BYTES = ANCESTORS_OFFSET + MAX_ANCESTORS * _ANCESTOR.size
+
+# ``struct file_key`` and ``enum verdict`` of bpf/filter.h.
+FILE_KEY = struct.Struct("=QQII")
+VERDICT_PLAIN = 1
+VERDICT_TOOL = 2
+# ``struct automaton``: log2 of the row width, the class of each byte, the transitions.
+MAX_TRANSITIONS = 1 << 17
+AUTOMATON = struct.Struct(f"=I256s{2 * MAX_TRANSITIONS}s")
 
 _TRUNCATIONS = (
     (Flag.EXECUTABLE_CUT, "executable"),
@@ -194,6 +202,18 @@ def decode_exec(record: bytes, origin: Origin) -> Exec:
         ancestors=_decode_ancestors(record, ancestor_count),
         fields=origin.fields,
     )
+
+
+def encode_file_key(file: File) -> bytes:
+    """Write the key under which the kernel knows a file."""
+    seconds, nanoseconds = divmod(file.ctime_ns or 0, 1_000_000_000)
+    device = os.major(file.dev) << 20 | os.minor(file.dev)
+    return FILE_KEY.pack(file.inode, seconds, nanoseconds, device)
+
+
+def encode_verdict(*, is_tool: bool) -> bytes:
+    """Write what a file was found to be."""
+    return struct.pack("=I", VERDICT_TOOL if is_tool else VERDICT_PLAIN)
 
 
 def _split_tail(record: bytes) -> list[bytes]:

@@ -22,6 +22,7 @@ from agent.detect.index import build_index
 from agent.detect.rule import ReadResult
 from agent.detect.ruleset import read_rules
 from agent.errors import ConfigError, HullwatchError, SensorError
+from agent.intents import IntentReader
 from agent.log import configure_logging
 from agent.rule_files import load_rule_files
 from agent.text import make_printable
@@ -256,8 +257,8 @@ def _usable_rules(rule_dirs: Sequence[Path], config_path: Path | None) -> ReadRe
 
 
 # What reads a command's intent, and the files that it names below `root`.
-def _intent_reader(_root: Path) -> replaying.AddIntent:
-    return lambda event: event
+def _intent_reader(root: Path) -> replaying.AddIntent:
+    return IntentReader(proc=Path("/proc"), root=root).add_intent
 
 
 def _tell(sentences: Iterable[object]) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import groupby
+from pathlib import Path
 
 import msgspec
 
@@ -19,7 +20,13 @@ from agent.detect.ruletest import (
 )
 from agent.ecs import parse_document
 from agent.errors import RuleError
+from agent.event import Event
+from agent.intents import IntentReader
 from agent.text import make_printable
+
+# Nothing is below it: a test means the same on every machine.
+_NOWHERE = Path("/dev/null")
+_INTENTS = IntentReader(proc=_NOWHERE, root=_NOWHERE)
 
 
 class Trial(msgspec.Struct, frozen=True):
@@ -62,7 +69,7 @@ def try_rules(rules: Sequence[Rule], files: Sequence[RuleFile]) -> tuple[list[Tr
         faults += unread
         for rule in own:
             tests = given[rule.id]
-            trials.append(Trial(rule, run_tests(rule, tests, parse_document), missing_tests(rule, tests)))
+            trials.append(Trial(rule, run_tests(rule, tests, _read_event), missing_tests(rule, tests)))
     return trials, faults
 
 
@@ -96,6 +103,10 @@ def _assign(
     except RuleError as error:
         return {rule.id: () for rule in rules}, [error]
     return assign_tests(rules, tests)
+
+
+def _read_event(document: Mapping[str, object]) -> Event:
+    return _INTENTS.add_intent(parse_document(document))
 
 
 def _format_failure(result: TestResult) -> str:

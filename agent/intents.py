@@ -19,6 +19,7 @@ from agent.intent.hostns import KINDS, is_host_file
 from agent.intent.identity import Identity
 from agent.intent.model import Intent
 from agent.intent.naming import find_tool
+from agent.intent.rootless import is_rootless
 from agent.intent.wrappers import VARIABLES
 from agent.procfs import read_stat, to_ticks
 from agent.programs import Programs
@@ -72,12 +73,38 @@ class IntentReader:
             if env:
                 process = msgspec.structs.replace(process, env=env)
                 intent = _read_command(process, identity, resolve) or intent
+        if is_rootless(intent, process.uid):
+            intent = msgspec.structs.replace(intent, rootless=True)
         if intent.files:
             intent = _look_inside(self._follow(intent, process, root, own, resolve))
         lie = _find_lie(process, intent)
         if lie is not None:
             intent = msgspec.structs.replace(intent, facts=(*intent.facts, lie))
         return msgspec.structs.replace(event, process=process, intent=intent)
+
+    def may_have_intent(self, event: Event) -> bool:
+        """Tell, at the cost of a few microseconds, whether `add_intent` could give an event an intent."""
+        process = event.process
+        if not isinstance(event, Exec) or not process.args:
+            return False
+        if not self._programs.is_known(process.file) or self._programs.recall(process.file) is not None:
+            return True
+        return read_argv(process.args, executable=process.executable) is not None
+
+    def is_disguised(self, event: Event) -> bool | None:
+        """
+        Tell whether a tool runs from a file that is not named after it.
+
+        Returns:
+            None where the file cannot be looked at; it may be so later.
+        """
+        process = event.process
+        if not self._programs.is_known(process.file):
+            self._programs.identify(process, *self._find_root(event))
+        if not self._programs.is_known(process.file):
+            return None
+        identity = self._programs.recall(process.file)
+        return identity is not None and find_tool(process.executable or "", frozenset((identity.tool,))) is None
 
     def _follow(
         self, intent: Intent, process: Process, root: Path, own: Path | None, resolve: Callable[[str], str]

@@ -47,7 +47,8 @@ class Pipeline:
 
     Args:
         sensor: open.
-        enrich: fills in what the node knows (users, containers).
+        enrich: fills in what the node knows (users, containers, intents).
+        learn: is shown every event, before anything else, so that the sensor can be told what files are.
         rules: the index over the rules in force.
         suppressor: folds repeats; its `on_repeat` is `count_repeat`.
         journal: open, in the thread that calls `step`.
@@ -60,6 +61,7 @@ class Pipeline:
         *,
         sensor: Sensor,
         enrich: Callable[[Event], Event],
+        learn: Callable[[Event], None],
         rules: RuleIndex,
         suppressor: Suppressor,
         journal: Journal,
@@ -68,6 +70,7 @@ class Pipeline:
     ) -> None:
         self._sensor = sensor
         self._enrich = enrich
+        self._learn = learn
         self._rules = rules
         self._suppressor = suppressor
         self._journal = journal
@@ -89,6 +92,7 @@ class Pipeline:
         alerted: list[Event] = []
         now_ns = time.monotonic_ns()
         for event in events:
+            self._learn(event)
             if not self._rules.may_match(event):
                 continue
             full = self._enrich(event)

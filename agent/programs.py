@@ -18,6 +18,14 @@ class Programs:
     def __init__(self) -> None:
         self._known: OrderedDict[File, Identity | None] = OrderedDict()
 
+    def is_known(self, file: File | None) -> bool:
+        """Tell whether a file was looked at."""
+        return file in self._known
+
+    def recall(self, file: File | None) -> Identity | None:
+        """Say what a file was found to be, without another look; None also for one that is not known."""
+        return self._known.get(file) if file is not None else None
+
     def identify(self, process: Process, own: Path | None, root: Path) -> Identity | None:
         """
         Say what a process runs.

@@ -15,11 +15,14 @@ from agent.delivery import Delivery, Hooks, Sink, open_delivery
 from agent.detect.index import build_index
 from agent.detect.rule import ReadResult
 from agent.enrich import Enricher
+from agent.event import Event
 from agent.health import Check, Heartbeat, Status, open_health_server
+from agent.intents import IntentReader
 from agent.journal import open_journal
 from agent.metrics import Metrics
-from agent.pipeline import LOST_JOURNAL, Pipeline, Sensor, count_repeat
+from agent.pipeline import LOST_JOURNAL, Pipeline, count_repeat
 from agent.sensors import core
+from agent.sensors.core import CoreSensor
 from agent.sinks.stdout import open_stdout
 from agent.sinks.syslog import open_syslog
 
@@ -64,7 +67,9 @@ def _watch(settings: Config, read: ReadResult, sensor_name: str, stack: ExitStac
 
     server = open_health_server(settings.http.listen, metrics, heartbeat, status)
     stack.callback(server.close)
-    rules = build_index(read.rules)
+    intents = IntentReader(settings.host.proc, settings.host.root)
+    enricher = Enricher(settings.host.proc, settings.host.root)
+    rules = build_index(read.rules, may_have_intent=intents.may_have_intent)
     sensor = open_sensor(sensor_name, settings)
     stack.callback(sensor.close)
     metrics.declare_sensor(
@@ -74,7 +79,8 @@ def _watch(settings: Config, read: ReadResult, sensor_name: str, stack: ExitStac
 
     pipeline = Pipeline(
         sensor=sensor,
-        enrich=Enricher(proc=settings.host.proc, root=settings.host.root).enrich,
+        enrich=lambda event: intents.add_intent(enricher.enrich(event)),
+        learn=_learner(sensor, intents),
         rules=rules,
         suppressor=Suppressor(settings.suppress.window_s * 1_000_000_000, on_repeat=count_repeat(metrics)),
         journal=journal,
@@ -96,7 +102,17 @@ def _watch(settings: Config, read: ReadResult, sensor_name: str, stack: ExitStac
     log.info("ended", kept=kept, lost={**sensor.lost(), LOST_JOURNAL: unsaved})
 
 
-def open_sensor(_name: str, settings: Config) -> Sensor:
+# A file is looked at once; from then on the kernel judges its execs by name and arguments.
+def _learner(sensor: CoreSensor, intents: IntentReader) -> Callable[[Event], None]:
+    def learn(event: Event) -> None:
+        is_disguised = intents.is_disguised(event)
+        if event.process.file is not None and is_disguised is not None:
+            sensor.learn(event.process.file, is_tool=is_disguised)
+
+    return learn
+
+
+def open_sensor(_name: str, settings: Config) -> CoreSensor:
     """
     Open the sensor of that name; ``auto`` is the best that works here.
 

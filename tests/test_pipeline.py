@@ -77,6 +77,7 @@ class World:
         self.pipeline = Pipeline(
             sensor=self.sensor,
             enrich=self.enrich,
+            learn=lambda _: None,
             rules=build_index(rules),
             suppressor=Suppressor(window_s * 10**9, on_repeat=count_repeat(self.metrics)),
             journal=self.journal,

@@ -53,7 +53,7 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 def make_alert(
-    event: Event, matches: Sequence[Match], document: Mapping[str, object], *, host: Mapping[str, object] = _NOTHING
+    event: Event, matches: Sequence[Match], document: Mapping[str, object], *, related: Sequence[str] = ()
 ) -> Alert:
     """
     Make the one alert of an event, however many rules match it.
@@ -62,7 +62,7 @@ def make_alert(
         event: what happened.
         matches: at least one; those that a filter silenced are left out by the caller.
         document: the event as nested ECS; it is not changed.
-        host: ECS `host.*` of this node, where the document does not say it itself.
+        related: the `event.id` of earlier alerts about the same act.
     """
     ranked = sorted(matches, key=lambda match: (-match.severity, match.rule.id))
     worst = ranked[0]
@@ -71,6 +71,7 @@ def make_alert(
     verdict = {
         "severity": worst.severity.label,
         "matched": [{"id": rule.id, "name": rule.name, "severity": rule.severity.label} for rule in matched],
+        **({"related": list(related)} if related else {}),
     }
     full = {
         **document,
@@ -80,8 +81,6 @@ def make_alert(
     }
     if threat := _threat(ranked):
         full["threat"] = threat
-    if known_host := {**host, **_inner(document, "host")}:
-        full["host"] = known_host
     if summary := _summary(event, ranked, full):
         full["hullwatch"] = {**_inner(full, "hullwatch"), "summary": summary}
     return Alert(

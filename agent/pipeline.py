@@ -19,6 +19,7 @@ from agent.errors import JournalError
 from agent.event import Event, Exec
 from agent.journal import Journal
 from agent.metrics import FILTERED, REPEATED, Metrics
+from agent.relations import Relations
 
 MAX_PENDING = 10_000  # alerts kept in memory while the journal cannot be written
 LOST_JOURNAL = "journal"  # the reason under which alerts beyond that are counted
@@ -76,6 +77,7 @@ class Pipeline:
         self._journal = journal
         self._notify = notify
         self._metrics = metrics
+        self._relations = Relations()
         self._pending: deque[Alert] = deque()
         self._dropped = 0
         self._log = structlog.get_logger()
@@ -98,7 +100,8 @@ class Pipeline:
             full = self._enrich(event)
             matches = self._audible(self._rules.match(full))
             if matches:
-                self._pending.extend(self._suppressor.offer(make_alert(full, matches, to_document(full)), now_ns))
+                alert = make_alert(full, matches, to_document(full), related=self._relations.relate(full))
+                self._pending.extend(self._suppressor.offer(alert, now_ns))
                 alerted.append(full)
         self._pending.extend(self._suppressor.close_windows(now_ns))
         self._commit()

@@ -64,11 +64,12 @@ class TestOneEventOneAlert:
         """The event's own document stays what it was."""
         document = {"event": {"action": "exec"}, "hullwatch": {"sensor": "core"}, "host": {"name": "given"}}
         before = json.dumps(document)
-        alert = make_alert(make_exec(), [make_match()], document, host={"name": "node-1", "id": "7"})
+        alert = make_alert(make_exec(), [make_match()], document, related=["earlier"])
         assert before == json.dumps(document)
         assert "exec" == alert.document["event"]["action"]
         assert "core" == alert.document["hullwatch"]["sensor"]
-        assert {"name": "given", "id": "7"} == alert.document["host"]
+        assert {"name": "given"} == alert.document["host"]
+        assert ["earlier"] == alert.document["hullwatch"]["related"]
 
 
 class TestSummary:
@@ -92,7 +93,7 @@ class TestSummary:
     def test_node_fields_come_from_the_document(self):
         """A name that only this node knows is found where the host's own fields were added."""
         match = make_match(summary_fields=("ComputerName",))
-        alert = make_alert(make_exec(fields={}), [match], {}, host={"name": "node-7"})
+        alert = make_alert(make_exec(fields={}), [match], {"host": {"name": "node-7"}})
         assert {"ComputerName": "node-7"} == alert.document["hullwatch"]["summary"]
 
     def test_absent_fields_stay_absent(self):

@@ -9,11 +9,12 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from agent.intent.dockerbody import decode_body, read_container_body, read_exec_body, read_volume_body
+from agent.intent.bodies import read_body
+from agent.intent.documents import DocumentError, parse_documents
 from agent.intent.endpoint import is_runtime_socket, name_endpoint
 from agent.intent.grammar import Grammar, Parsed, every, is_on, last, parse_options
 from agent.intent.kinds import read_resources
-from agent.intent.model import FileReference, Intent
+from agent.intent.model import FileReference, Intent, merge_intents
 from agent.intent.mounts import Around, normalise_path
 from agent.intent.powers import Members
 from agent.intent.tables.clients import CURL, GRPCURL, NC, WGET
@@ -170,22 +171,24 @@ def _read_engine_call(request: _Request, around: Around) -> Intent:
         found = match.groupdict()
         members = {"verb": " ".join(filter(None, (verb, found.get("verb")))), "target": found.get("target")}
         break
-    body = decode_body(request.body) if request.body is not None else None
-    reader = _BODIES.get(members.get("verb", ""))
-    if body is not None and reader is not None:
-        members.update({name: value for name, value in reader(body, around).items() if value is not None})
-    elif request.body_file is not None and reader is not None:
+    if members.get("verb") not in _WITH_BODY:
+        return _name_engine(request, members)
+    if request.body_file is not None:
         file = request.body_file if request.body_file == "-" else normalise_path(request.body_file, around)
         members["files"] = (FileReference("json-body", file),)
-    return _name_engine(request, members)
+    intent = _name_engine(request, members)
+    return intent if request.body is None else _read_inline(intent, request.body, around)
 
 
-_BODIES: dict[str, Callable[[dict[str, object], Around], Members]] = {
-    "create": read_container_body,
-    "service create": read_container_body,
-    "exec": lambda body, _around: read_exec_body(body),
-    "volume create": read_volume_body,
-}
+_WITH_BODY = frozenset(("create", "service create", "exec", "volume create"))
+
+
+def _read_inline(intent: Intent, body: str, around: Around) -> Intent:
+    try:
+        documents = parse_documents(body.encode(errors="replace"))
+    except DocumentError:
+        return intent  # the daemon would refuse it as well
+    return merge_intents(intent, read_body(documents, around))
 
 
 def _name_engine(request: _Request, members: Members) -> Intent:

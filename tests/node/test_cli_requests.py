@@ -17,7 +17,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from agent.intent.argv import read_argv
-from agent.intent.dockerbody import decode_body, read_container_body
+from agent.intent.bodies import read_body
+from agent.intent.documents import parse_documents
 from agent.intent.mounts import Around
 
 pytestmark = [pytest.mark.node, pytest.mark.skipif(shutil.which("docker") is None, reason="no docker here")]
@@ -142,10 +143,10 @@ class TestDockerRun:
         body = sent(daemon, argv, "/tmp")
         if body is None:
             return
-        truth = read_container_body(decode_body(body), Around(cwd="/tmp"))
+        truth = read_body(parse_documents(body.encode()), Around(cwd="/tmp"))
         intent = read_argv(argv, cwd="/tmp")
         ours = {name: sort(getattr(intent, name)) for name in COMPARED}
-        theirs = {name: sort(truth.get(name, type(ours[name])())) for name in COMPARED}
+        theirs = {name: sort(getattr(truth, name)) for name in COMPARED}
         theirs["user"] = theirs["user"] or None
         assert theirs == ours, json.dumps(msgspec.to_builtins(intent))
 

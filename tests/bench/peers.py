@@ -1,0 +1,2 @@
+def compare(native, directory, pairs):
+    return ""

@@ -162,6 +162,14 @@ class TestShape:
         """Its description says what to do about an alert."""
         assert "On an alert:" in rule.description
 
+    @each_rule
+    def test_table(self, rule):
+        """The table of rules/README.md has it, with its severity and techniques."""
+        table = (shipped_rules_dir() / "README.md").read_text()
+        severity = rule.outcomes[0].severity.label
+        row = f"({Path(rule.path).name}) | `{rule.id[:8]}` | {severity} | {', '.join(rule.techniques)} |"
+        assert f"| [{rule.name}]{row}" in table
+
 
 def comparisons_in(rule):
     """Every comparison with constants in a rule."""

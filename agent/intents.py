@@ -4,10 +4,12 @@ An event's intent: its command line, what its program is, and the files that it 
 The one place where the pure readers of agent/intent meet a node, or the directory that stands for one.
 """
 
+import os
 import posixpath
 import re
 import time
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 import msgspec
@@ -62,7 +64,11 @@ class IntentReader:
         process = event.process
         if not isinstance(event, Exec) or event.intent is not None or not process.args:
             return event
-        own, root = self._find_root(event)
+        with ExitStack() as held:
+            return self._read(event, *self._find_root(event, held))
+
+    def _read(self, event: Exec, own: Path | None, root: Path) -> Event:
+        process = event.process
         identity = self._programs.identify(process, own, root)
         resolve = self._resolver(process, self._host_root(event, root))
         intent = _read_command(process, identity, resolve)
@@ -100,7 +106,8 @@ class IntentReader:
         """
         process = event.process
         if not self._programs.is_known(process.file):
-            self._programs.identify(process, *self._find_root(event))
+            with ExitStack() as held:
+                self._programs.identify(process, *self._find_root(event, held))
         if not self._programs.is_known(process.file):
             return None
         identity = self._programs.recall(process.file)
@@ -128,14 +135,15 @@ class IntentReader:
         self._allowance_s -= self._checked_s - started_s
         return followed
 
-    def _find_root(self, event: Event) -> tuple[Path | None, Path]:
-        # The process's own while it lives; else that of somebody in its mount namespace.
+    def _find_root(self, event: Event, held: ExitStack) -> tuple[Path | None, Path]:
+        # The process's own if it lives, held open in case that it ends meanwhile; else that of somebody in its
+        # mount namespace.
         process = event.process
         if event.origin == "replay" or process.pid is None:
             return None, self._root
         own = self._proc / str(process.pid)
-        if self._lives(process):
-            return own, own / "root"
+        if self._lives(process) and (root := _hold(own / "root", held)) is not None:
+            return own, root
         if process.namespaces is None:
             return None, self._root if event.container is None else own / "root"
         for pid in (event.parent.pid, 1, "self"):
@@ -228,6 +236,15 @@ def _find_lie(process: Process, intent: Intent) -> str | None:
 
 def _find_home(process: Process) -> str:
     return "/root" if not process.uid else f"/home/{process.user_name or process.uid}"
+
+
+def _hold(root: Path, held: ExitStack) -> Path | None:
+    try:
+        descriptor = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    held.callback(os.close, descriptor)
+    return Path(f"/proc/self/fd/{descriptor}")
 
 
 def _inode_of(path: Path) -> tuple[int, int] | None:

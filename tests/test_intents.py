@@ -267,6 +267,24 @@ class TestLiveProcesses:
         event = IntentReader(Path("/proc"), Path("/nowhere")).add_intent(event)
         assert event.intent.privileged
 
+    def test_a_process_that_ends_while_it_is_read(self, tmp_path):
+        """Its root is held from the first look on: most commands that name a file live for milliseconds."""
+        (tmp_path / "pod.yaml").write_text(POD)
+        child, members = self.start(tmp_path)
+        doomed = []
+
+        def clock_s():
+            for process in doomed:
+                process.kill()
+                process.wait()
+            return time.monotonic()
+
+        reader = IntentReader(Path("/proc"), Path("/nowhere"), clock_s)
+        doomed.append(child)  # by the clock's next turn, which is that of the files
+        event = reader.add_intent(make_exec("/usr/bin/kubectl", ("kubectl", "apply", "-f", "pod.yaml"), **members))
+        assert child.returncode is not None
+        assert (True, ()) == (event.intent.privileged, event.intent.unread)
+
     @pytest.mark.parametrize(("whose", "expected"), [("own", ("net",)), ("nobody", ())])
     def test_a_namespace_file_of_the_host_by_its_inode(self, tmp_path, whose, expected):
         """A path that leads to pid 1's namespace is the host's, whosever it is said to be."""

@@ -42,7 +42,8 @@ def main(*, names, seconds, execs, ring_mib, with_peers, pairs):
         "storm": functools.partial(storm.measure, execs=execs, ring_bytes=ring_mib << 20),
     }
     click.echo(table.describe_machine())
-    with tempfile.TemporaryDirectory(prefix="hw-bench.") as name:
+    # Not below /tmp: rules look twice at programs that lie there.
+    with tempfile.TemporaryDirectory(prefix="hw-bench.", dir="/opt") as name:
         directory = Path(name)
         directory.chmod(0o755)
         native = Native(directory)

@@ -41,12 +41,13 @@ def _measure_load(native, agent, name, seconds, budget):
     cpu_ns, wakes = _spend(agent, lambda: took.append(finish(spawner)))
     rate = RATE * seconds / (took[0] / 1e9)
     what = f"{RATE:,} benign execs/s, {name}"
+    idle_note = f"{idle_wakes / 3:.1f} wake-ups/s"
     note = f"filter {agent.filter_mode()}; {rate:,.0f} execs/s for {seconds} s"
     return [
         Row("cost", f"{what}: agent CPU", 100 * cpu_ns / took[0], "% of a core", budget, note=note),
         Row("cost", f"{what}: wake-ups", wakes / (took[0] / 1e9), "/s"),
-        Row("cost", f"idle, {name}: agent CPU", 100 * idle_ns / 3e9, "% of a core", note=f"{idle_wakes / 3:.1f} wake-ups/s"),
-    ]  # fmt: skip
+        Row("cost", f"idle, {name}: agent CPU", 100 * idle_ns / 3e9, "% of a core", note=idle_note),
+    ]
 
 
 def _spend(agent, work):

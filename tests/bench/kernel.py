@@ -24,7 +24,7 @@ def measure(native, _directory):
     """Give the rows of this bench."""
     benign, tool = native.name_tiny("gcc"), native.name_tiny(ALERTING[0])
     automaton, mode = build_automaton()
-    with _counting(), contextlib.ExitStack() as stack:
+    with counting(), contextlib.ExitStack() as stack:
         empty = BpfObject(native.compile_empty(), map_entries={})
         stack.callback(empty.close)
         empty.attach("empty")
@@ -90,7 +90,8 @@ def _file(path):
 
 
 @contextlib.contextmanager
-def _counting():
+def counting():
+    """Let the kernel count the run time of BPF programs for the time of the block."""
     before = _SWITCH.read_text()
     _SWITCH.write_text("1")
     try:

@@ -27,59 +27,59 @@ extern char **environ;
 
 static long long now_ns(clockid_t clock)
 {
-	struct timespec t;
+    struct timespec t;
 
-	clock_gettime(clock, &t);
-	return t.tv_sec * 1000000000LL + t.tv_nsec;
+    clock_gettime(clock, &t);
+    return t.tv_sec * 1000000000LL + t.tv_nsec;
 }
 
 /* spawner COUNT RATE CPU PATH ARG...: prints the nanoseconds that all took. RATE 0: full speed; CPU -1: any. */
 int main(int argc, char **argv)
 {
-	long count = atol(argv[1]);
-	double rate = atof(argv[2]);
-	int cpu = atoi(argv[3]);
-	char **args = argv + 5, text[256][256];
-	long long start, due;
+    long count = atol(argv[1]);
+    double rate = atof(argv[2]);
+    int cpu = atoi(argv[3]);
+    char **args = argv + 5, text[256][256];
+    long long start, due;
 
-	if (argc < 6 || argc > 250)
-		return 2;
-	if (cpu >= 0) {
-		cpu_set_t set;
+    if (argc < 6 || argc > 250)
+        return 2;
+    if (cpu >= 0) {
+        cpu_set_t set;
 
-		CPU_ZERO(&set);
-		CPU_SET(cpu, &set);
-		if (sched_setaffinity(0, sizeof(set), &set))
-			return 2;
-	}
-	start = due = now_ns(CLOCK_MONOTONIC);
-	for (long i = 0; i < count; i++) {
-		char *filled[256] = { 0 };
-		pid_t pid;
-		int status;
+        CPU_ZERO(&set);
+        CPU_SET(cpu, &set);
+        if (sched_setaffinity(0, sizeof(set), &set))
+            return 2;
+    }
+    start = due = now_ns(CLOCK_MONOTONIC);
+    for (long i = 0; i < count; i++) {
+        char *filled[256] = { 0 };
+        pid_t pid;
+        int status;
 
-		if (rate > 0) {
-			struct timespec at = { .tv_sec = due / 1000000000LL, .tv_nsec = due % 1000000000LL };
+        if (rate > 0) {
+            struct timespec at = { .tv_sec = due / 1000000000LL, .tv_nsec = due % 1000000000LL };
 
-			clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL);
-			due += 1e9 / rate;
-		}
-		for (int n = 0; args[n]; n++) {
-			char *mark = strchr(args[n], '@');
+            clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL);
+            due += 1e9 / rate;
+        }
+        for (int n = 0; args[n]; n++) {
+            char *mark = strchr(args[n], '@');
 
-			filled[n] = args[n];
-			if (!mark)
-				continue;
-			snprintf(text[n], sizeof(text[n]), "%.*s%lld%s", (int)(mark - args[n]), args[n],
-				 now_ns(CLOCK_REALTIME), mark + 1);
-			filled[n] = text[n];
-		}
-		if (posix_spawn(&pid, argv[4], NULL, NULL, filled, environ))
-			return 1;
-		waitpid(pid, &status, 0);
-	}
-	printf("%lld\n", now_ns(CLOCK_MONOTONIC) - start);
-	return 0;
+            filled[n] = args[n];
+            if (!mark)
+                continue;
+            snprintf(text[n], sizeof(text[n]), "%.*s%lld%s", (int)(mark - args[n]), args[n],
+                        now_ns(CLOCK_REALTIME), mark + 1);
+            filled[n] = text[n];
+        }
+        if (posix_spawn(&pid, argv[4], NULL, NULL, filled, environ))
+            return 1;
+        waitpid(pid, &status, 0);
+    }
+    printf("%lld\n", now_ns(CLOCK_MONOTONIC) - start);
+    return 0;
 }
 """
 

@@ -35,7 +35,8 @@ def measure(native, directory, execs=100_000, ring_bytes=DEFAULT_RING_BYTES):
         query = "SELECT count(*) FROM alert WHERE instr(document, ?)"
         received = journal.execute(query, (MARK.encode(),)).fetchone()[0]
     what = f"{execs:,} execs, ring of {ring_bytes >> 20} MiB"
-    note = f"{execs / storm_s:,.0f} execs/s; {received / (storm_s + drain_s):,.0f} alerts/s, {drain_s:.0f} s of them after it"
+    pace = received / (storm_s + drain_s)
+    note = f"{execs / storm_s:,.0f} execs/s; {pace:,.0f} alerts/s, the last {drain_s:.0f} s later"
     return [
         Row("storm", f"{what}: counted as lost", lost, "execs", 0, note=_advise(native, lost, ring_bytes)),
         # What is lost may be of others on this machine, and then counts too often, never too seldom.

@@ -38,20 +38,17 @@ def format_rows(rows):
         name = "" if before is not None and before.bench == row.bench else row.bench
         table.append((name, row.what, figure.rstrip(), bound.rstrip(), kept, row.note))
     widths = [max(len(line[column]) for line in table) for column in range(5)]
-    aligns = ("<", "<", ">", ">", "<")
-    return "\n".join(
-        "  ".join((*(f"{cell:{align}{width}}" for cell, align, width in zip(line, aligns, widths, strict=False)), line[5]))
-        .rstrip()
-        for line in table
-    )  # fmt: skip
+    lines = []
+    for line in table:
+        cells = [f"{cell:{align}{width}}" for cell, align, width in zip(line, "<<>><", widths, strict=False)]
+        lines.append("  ".join((*cells, line[5])).rstrip())
+    return "\n".join(lines)
 
 
 def describe_machine():
     """Say on what, and beside what load, the figures were taken."""
-    model = next(
-        (line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
-        platform.machine(),
-    )  # fmt: skip
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    model = next((line.partition(":")[2].strip() for line in lines if "model name" in line), platform.machine())
     command = ["git", "-C", ROOT, "rev-parse", "--short", "HEAD"]
     commit = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
     load = ", ".join(f"{value:.2f}" for value in os.getloadavg())

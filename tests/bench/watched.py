@@ -89,14 +89,13 @@ class Watched:
 
     def wake_ups(self):
         """Count how often its threads have waited for something."""
-        return sum(
-            int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", text, re.M)[1]) for text in self._of_threads("status")
-        )
+        found = re.compile(r"^voluntary_ctxt_switches:\s+(\d+)", re.MULTILINE)
+        return sum(int(found.search(text)[1]) for text in self._of_threads("status"))
 
     def memory_bytes(self, name="VmRSS"):
         """Give one of the sizes in its /proc status."""
         text = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(re.search(rf"^{name}:\s+(\d+) kB", text, re.M)[1]) * 1024
+        return int(re.search(rf"^{name}:\s+(\d+) kB", text, re.MULTILINE)[1]) * 1024
 
     def stop(self):
         """End it as systemd would."""

@@ -9,6 +9,7 @@ therefore run on threads that are left behind when they are late.
 """
 
 import os
+import re
 import stat
 import threading
 from collections.abc import Callable, Iterator
@@ -22,6 +23,7 @@ MAX_BYTES = 1 << 20
 # Beyond so many threads that a file system never answered, nothing is read until one comes back.
 MAX_STUCK = 4
 _MAX_LINKS = 40  # as the kernel's
+_NAMESPACE = re.compile(r"[a-z_]+:\[[0-9]+\]")  # the text of a namespace's file, which is no path
 _MAX_NAMES = 256  # of a path, and of a directory
 _MAX_ENVIRONMENT_BYTES = 256 << 10
 _DEADLINE_S = 0.25
@@ -262,9 +264,9 @@ def _walk(path: str, root: Path, cwd: str | None, *, partly: bool = False) -> It
                     raise
                 names += [name, *reversed(pending)]
                 break
-            if stat.S_ISLNK(os.fstat(found).st_mode):
+            text = _read_link(found, partly=partly)
+            if text is not None:
                 links += 1
-                text = os.readlink("", dir_fd=found)
                 if links > _MAX_LINKS or len(pending) > _MAX_NAMES:
                     raise UnreadableFileError("too many symbolic links")
                 if text.startswith("/"):
@@ -274,6 +276,18 @@ def _walk(path: str, root: Path, cwd: str | None, *, partly: bool = False) -> It
             names.append(name)
             stack.append(found)
         yield stack[-1], "/" + "/".join(names)
+
+
+def _read_link(descriptor: int, *, partly: bool) -> str | None:
+    if not stat.S_ISLNK(os.fstat(descriptor).st_mode):
+        return None
+    try:
+        text = os.readlink("", dir_fd=descriptor)
+    except OSError:  # of another's namespace, which not every root may know
+        if partly:
+            return None
+        raise
+    return None if partly and _NAMESPACE.fullmatch(text) else text
 
 
 def _keep(opened: ExitStack, descriptor: int) -> int:

@@ -183,6 +183,12 @@ class TestResolving:
         """As far as it exists without links, the rest as it is; never an error."""
         assert expected == resolve_symlinks(path, process_root=root, cwd="/")
 
+    def test_a_namespace_file_is_no_further_link(self, tmp_path):
+        """What its text names is nowhere; and on some machines not even root may read it."""
+        (tmp_path / "link").symlink_to(f"/proc/{os.getpid()}/ns/net")
+        found = resolve_symlinks(str(tmp_path / "link"), process_root=Path("/"), cwd=None)
+        assert f"/proc/{os.getpid()}/ns/net" == found
+
     @settings(max_examples=60, deadline=None)
     @given(st.text("/.abc", max_size=12))
     def test_agrees_with_the_kernel(self, path):

@@ -165,6 +165,11 @@ class TestMounts:
         """A link to / is /, whatever it is called."""
         assert ("/",) == read(root, "docker", "run", "-v", "./innocent:/h", "alpine").mounts
 
+    def test_a_link_to_a_namespace_file(self, root):
+        """nsenter enters what its file leads to."""
+        (root / "srv/spaces").symlink_to("/proc/1/ns")
+        assert ("mnt",) == read(root, "nsenter", "--mount=spaces/mnt", "sh").host_namespaces
+
     def test_a_client_in_a_container_names_paths_of_the_node(self, root, tmp_path):
         """Links of the container's own tree say nothing about the daemon's node."""
         proc = tmp_path / "proc"

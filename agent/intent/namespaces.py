@@ -28,7 +28,7 @@ def _read_nsenter(parsed: Parsed, around: Around) -> Intent:
     for option in _OPTIONS:
         for value in parsed.values.get(option, ()):
             path = value.removeprefix("=")
-            is_host = is_host_file(path) if path else target is not None and is_pid_one(target)
+            is_host = _leads_to_host(path, around) if path else target is not None and is_pid_one(target)
             (hosts if is_host else joined).add(KINDS[option])
     if "all" in parsed.values and target is not None:
         (hosts if is_pid_one(target) else joined).update(_ALL)
@@ -46,6 +46,10 @@ def _read_nsenter(parsed: Parsed, around: Around) -> Intent:
         command=parsed.words,
         notes=parsed.notes,
     )
+
+
+def _leads_to_host(path: str, around: Around) -> bool:
+    return is_host_file(path) or is_host_file(normalise_path(path, around))
 
 
 def _read_unshare(parsed: Parsed, around: Around) -> Intent:

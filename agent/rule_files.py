@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from agent.config import shipped_rules_dir
-from agent.detect.ruleset import RULE_ENDINGS, RuleFile
+from agent.detect.rule_file import RULE_ENDINGS, RuleFile
 from agent.errors import ConfigError
 
 MAX_FILE_BYTES = 1 << 20

@@ -21,6 +21,7 @@ from agent.intents import IntentReader
 from agent.journal import open_journal
 from agent.metrics import Metrics
 from agent.pipeline import LOST_JOURNAL, Pipeline, count_repeat
+from agent.rule_reader import Reading
 from agent.sensors import core
 from agent.sensors.core import CoreSensor
 from agent.sinks.stdout import open_stdout
@@ -30,53 +31,50 @@ POLL_S = 1.0  # the longest the loop waits for an event: how often windows close
 LAST_DELIVERY_S = 5.0  # what sinks get at the end; the journal keeps what they did not take
 
 
-def watch(settings: Config, read: ReadResult, sensor_name: str) -> None:
+def watch(settings: Config, reading: Reading, sensor_name: str) -> None:
     """
     Watch this node until SIGTERM or SIGINT.
 
     Args:
         settings: the configuration.
-        read: the rules; the faults of broken ones are logged, counted and shown in /readyz.
+        reading: the rules, as they come; the faults of broken ones are logged, counted and shown in /readyz.
         sensor_name: of `config.SENSORS`.
 
     Raises:
         ConfigError, JournalError: something cannot be opened as configured.
         SensorError: no sensor works on this node, or the one that did has died.
     """
-    for fault in (*read.errors, *read.warnings):
-        structlog.get_logger().warning("rule file", fault=str(fault))
     with ExitStack() as stack:
-        _watch(settings, read, sensor_name, stack)
+        _watch(settings, reading, sensor_name, stack)
 
 
-def _watch(settings: Config, read: ReadResult, sensor_name: str, stack: ExitStack) -> None:
+def _watch(settings: Config, reading: Reading, sensor_name: str, stack: ExitStack) -> None:
     log = structlog.get_logger()
+    # First of all: what happens while the rest is made ready waits in the ring.
+    sensor = open_sensor(sensor_name, settings)
+    stack.callback(sensor.close)
     metrics, heartbeat = Metrics(), Heartbeat()
     journal = open_journal(settings.state_dir)
     stack.callback(journal.close)
     hooks = Hooks(on_delivered=metrics.count_delivered, on_failure=metrics.count_failure, on_change=_log_sink_change)
     delivery = open_delivery(settings.state_dir, _open_sinks(settings), hooks=hooks)
-    metrics.declare_rules(read.rules, errors=len(read.errors))
     metrics.declare_sinks(delivery.states)
-
-    # Readiness is asked for from the server's threads, before the sensor is open as well.
-    state = {"sensor": Check("sensor", ok=False, detail="opening")}
+    metrics.declare_sensor(
+        sensor.name, types=("exec",), fields=core.TRUNCATABLE, reasons=(*sensor.lost(), *delivery.lost(), LOST_JOURNAL)
+    )
+    read = reading.result()
+    for fault in (*read.errors, *read.warnings):
+        log.warning("rule file", fault=str(fault))
+    metrics.declare_rules(read.rules, errors=len(read.errors))
 
     def status() -> Status:
-        return Status((state["sensor"], _check_rules(read), *_check_sinks(delivery)))
+        return Status((Check("sensor", ok=True, detail=sensor.name), _check_rules(read), *_check_sinks(delivery)))
 
     server = open_health_server(settings.http.listen, metrics, heartbeat, status)
     stack.callback(server.close)
     intents = IntentReader(settings.host.proc, settings.host.root)
     enricher = Enricher(settings.host.proc, settings.host.root)
     rules = build_index(read.rules, may_have_intent=intents.may_have_intent)
-    sensor = open_sensor(sensor_name, settings)
-    stack.callback(sensor.close)
-    metrics.declare_sensor(
-        sensor.name, types=("exec",), fields=core.TRUNCATABLE, reasons=(*sensor.lost(), *delivery.lost(), LOST_JOURNAL)
-    )
-    state["sensor"] = Check("sensor", ok=True, detail=sensor.name)
-
     pipeline = Pipeline(
         sensor=sensor,
         enrich=lambda event: intents.add_intent(enricher.enrich(event)),

@@ -5,7 +5,8 @@ import pytest
 from agent.detect.matcher import compile_predicate
 from agent.detect.predicate import Regex
 from agent.detect.rule import Outcome, Rule, Severity
-from agent.detect.ruleset import RuleFile, read_rules, split_compilable
+from agent.detect.rule_file import RuleFile
+from agent.detect.ruleset import read_rules, split_compilable
 from tests.events import make_exec
 
 SIGMA = """title: {title}

@@ -16,6 +16,7 @@ from agent.detect.elastic_toml import read_elastic_toml
 from agent.detect.eql import read_eql
 from agent.detect.matcher import compile_predicate
 from agent.detect.rule import Filter, ReadResult, Rule
+from agent.detect.rule_file import RULE_ENDINGS, SIGMA_ENDINGS, RuleFile
 from agent.detect.ruletest import TESTS_ENDING
 from agent.detect.sigma import read_sigma
 from agent.errors import RuleError
@@ -23,19 +24,9 @@ from agent.errors import RuleError
 PLACEHOLDERS = "placeholders.yml"
 
 _READERS = {".eql": read_eql, ".toml": read_elastic_toml, ".cql": read_cql}
-_SIGMA_ENDINGS = (".yml", ".yaml")
-RULE_ENDINGS = (*_SIGMA_ENDINGS, *_READERS)
 
 _RuleOrFilter = TypeVar("_RuleOrFilter", Rule, Filter)
 _Placeholders = dict[str, tuple[str, ...]]
-
-
-class RuleFile(msgspec.Struct, frozen=True):
-    """One file of a rules directory."""
-
-    path: str
-    data: bytes
-    shipped: bool = False  # with the agent: an unknown field is an error
 
 
 def read_rules(files: Sequence[RuleFile]) -> ReadResult:
@@ -104,7 +95,7 @@ def _decode_files(files: Iterable[RuleFile]) -> tuple[list[tuple[RuleFile, str]]
 
 
 def _read_file(file: RuleFile, text: str, placeholders: _Placeholders) -> ReadResult:
-    if file.path.endswith(_SIGMA_ENDINGS):
+    if file.path.endswith(SIGMA_ENDINGS):
         return read_sigma(text, file.path, shipped=file.shipped, placeholders=placeholders)
     read = next(read for ending, read in _READERS.items() if file.path.endswith(ending))
     return read(text, file.path, shipped=file.shipped)

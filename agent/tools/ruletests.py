@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from agent.detect.rule import Rule, Severity
-from agent.detect.ruleset import RULE_ENDINGS, RuleFile
+from agent.detect.rule_file import RULE_ENDINGS, RuleFile
 from agent.detect.ruletest import (
     TESTS_ENDING,
     RuleTest,

@@ -1,0 +1,46 @@
+"""Rules read by a child process."""
+
+import subprocess
+import sys
+
+import pytest
+
+from agent.detect.rule_file import RuleFile
+from agent.detect.ruleset import read_rules
+from agent.errors import ConfigError
+from agent.rule_files import load_rule_files
+from agent.rule_reader import Reading
+from tests.commands import RULES
+
+
+class TestReading:
+    def test_the_child_reads_what_the_reader_reads(self):
+        """Rules, filters, warnings: nothing is lost between the processes, in any of the languages."""
+        files = load_rule_files([RULES, RULES / "seeds"])
+        here, there = read_rules(files), Reading(files).result()
+        assert here.rules == there.rules
+        assert {"sigma", "eql", "cql"} == {rule.language for rule in there.rules}
+        assert (here.filters, here.warnings, here.skipped) == (there.filters, there.warnings, there.skipped)
+
+    def test_errors_keep_their_places(self):
+        """An error is the same sentence with the same place."""
+        files = [RuleFile("bad.yml", b"title: [\n"), RuleFile("bad.eql", b"process where (")]
+        here, there = read_rules(files).errors, Reading(files).result().errors
+        assert len(here) == 2
+        assert [str(error) for error in here] == [str(error) for error in there]
+        assert [(error.path, error.line) for error in here] == [(error.path, error.line) for error in there]
+
+    def test_a_child_that_dies_is_an_error(self):
+        """Whatever a rule file does to a parser, the agent says so and ends."""
+        reading = Reading([RuleFile("x.yml", b"")])
+        reading._child.kill()
+        with pytest.raises(ConfigError, match="ended with -9"):
+            reading.result()
+
+    def test_no_parser_is_loaded_here(self):
+        """The agent's own process has none of the languages' libraries."""
+        code = (
+            "import sys, agent.run, agent.cli; print([m for m in ('sigma', 'lark', 'pyparsing') if m in sys.modules])"
+        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        assert "[]\n" == done.stdout

@@ -181,9 +181,13 @@ class IntentReader:
         if named is not None:
             kind = named[2]
             inode = _inode_of(self._proc / named[1] / "ns" / kind)
-            return inode is not None and inode == _inode_of(self._proc / "1/ns" / kind)
+            return inode is not None and inode == self._host_inode(kind)
         found = read_inode(path, process_root=root)
-        return found is not None and found in {_inode_of(self._proc / "1/ns" / kind) for kind in _KINDS_OF_PROC}
+        return found is not None and found in {self._host_inode(kind) for kind in _KINDS_OF_PROC}
+
+    def _host_inode(self, kind: str) -> tuple[int, int] | None:
+        # Some machines keep pid 1 from root; the agent's own are then the next best.
+        return _inode_of(self._proc / "1/ns" / kind) or _inode_of(self._proc / "self/ns" / kind)
 
 
 _CLIENTS = frozenset("docker docker-compose podman nerdctl ctr crictl kubectl oc helm buildah kubeletctl".split())

@@ -290,16 +290,17 @@ class TestLiveProcesses:
         assert child.returncode is not None
         assert (True, ()) == (event.intent.privileged, event.intent.unread)
 
+    @pytest.mark.parametrize("first", ["1", "self"])
     @pytest.mark.parametrize(("whose", "expected"), [("own", ("net",)), ("nobody", ())])
-    def test_a_namespace_file_of_the_host_by_its_inode(self, tmp_path, whose, expected):
-        """A path that leads to pid 1's namespace is the host's, whosever it is said to be."""
+    def test_a_namespace_file_of_the_host_by_its_inode(self, tmp_path, whose, expected, first):
+        """A path to pid 1's namespace is the host's, whatever it is; to the agent's own where pid 1 is hidden."""
         child, members = self.start(tmp_path)
         path = f"/proc/{child.pid if whose == 'own' else 4_000_000}/ns/net"
         kinds = [{"type": "network", "path": path}, *({"type": kind} for kind in ("pid", "ipc", "uts", "mount"))]
         (tmp_path / "config.json").write_text(json.dumps({"linux": {"namespaces": kinds}}))
         proc = tmp_path / "proc"
         proc.mkdir()
-        (proc / "1").symlink_to(f"/proc/{os.getpid()}")
+        (proc / first).symlink_to(f"/proc/{os.getpid()}")
         (proc / str(child.pid)).symlink_to(f"/proc/{child.pid}")
         try:
             event = make_exec("/usr/sbin/runc", ("runc", "create", "x"), **members)

@@ -8,7 +8,7 @@ from agent.config import shipped_rules_dir
 from agent.detect.ruleset import read_rules
 from agent.event import File
 from agent.rule_files import load_rule_files
-from agent.sensors import core
+from agent.sensors import core, wire
 from agent.sensors.libbpf import BpfObject
 from tests.bench.table import Row
 from tests.bench.watched import ALERTING, MARK, median
@@ -35,7 +35,7 @@ def measure(native, _directory):
             """Time of one run of the empty program and of ours."""
             programs = ((empty, "empty"), (sensor._bpf, core.PROGRAM))
             before = [bpf.program_stats(name) for bpf, name in programs]
-            spawner = native.start(EXECS, path, *args)
+            spawner = native.start(EXECS, path, *args, cpu=0)
             while spawner.poll() is None:
                 sensor.poll(0.05)
             after = [bpf.program_stats(name) for bpf, name in programs]
@@ -72,16 +72,13 @@ def build_automaton():
     try:
         from agent.detect.prefilter import build_prefilter  # noqa: PLC0415
     except ImportError:
-        return _refuse_all(), "stand-in automaton, which refuses all"
+        stand_in = wire.AUTOMATON.pack(0, bytes(256), bytes(2 * wire.MAX_TRANSITIONS))
+        return stand_in, "a stand-in automaton, which refuses all"
     rules = read_rules(load_rule_files([shipped_rules_dir()])).rules
-    built = build_prefilter(rules)
-    return built.automaton, "shipped rules"
-
-
-def _refuse_all():
-    from agent.sensors import wire  # noqa: PLC0415
-
-    return wire.AUTOMATON.pack(0, bytes(256), bytes(2 * wire.MAX_TRANSITIONS))
+    built = build_prefilter(rules, live_fields=core.live_exec_fields())
+    if not built.report.is_on:
+        return None, "the shipped rules let everything pass"
+    return built.encoded, f"{len(rules)} shipped rules, {built.report.states:,} states"
 
 
 def _file(path):

@@ -6,7 +6,8 @@ cd "$(dirname "$0")/.."
 
 missing=""
 for program in \
-	rsyslogd:rsyslog prometheus:prometheus dockerd:docker.io containerd:containerd runc:runc busybox:busybox-static \
+	rsyslogd:rsyslog prometheus:prometheus dockerd:docker.io containerd:containerd runc:runc \
+	busybox:busybox-static podman:podman crun:crun docker-compose:docker-compose curl:curl sudo:sudo \
 	kubectl:kubernetes-client mmdebstrap:mmdebstrap unshare:util-linux; do
 	command -v "${program%%:*}" >/dev/null || missing="$missing ${program#*:}"
 done

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 
@@ -130,12 +131,14 @@ def make_agent(tmp_path):
 
 @pytest.fixture(scope="session")
 def docker(tmp_path_factory):
-    """A dockerd of our own; gives a function that runs the docker command against it."""
+    """A dockerd of our own; gives a function that runs the docker command against it, its address in `host`."""
     assert shutil.which("dockerd"), "needs docker.io"
     directory = tmp_path_factory.mktemp("docker")
-    host = f"unix://{directory}/docker.sock"
+    # Where bundles lie on a real node; in /tmp they would be suspicious.
+    state = tempfile.mkdtemp(prefix="hullwatch-docker-", dir="/run")
+    host = f"unix://{state}/docker.sock"
     command = [
-        "dockerd", "--host", host, "--data-root", directory / "data", "--exec-root", directory / "exec",
+        "dockerd", "--host", host, "--data-root", directory / "data", "--exec-root", f"{state}/exec",
         "--pidfile", directory / "dockerd.pid", "--iptables=false", "--ip6tables=false", "--bridge=none",
     ]  # fmt: skip
     with (directory / "log").open("wb") as log:
@@ -147,6 +150,7 @@ def docker(tmp_path_factory):
             ["docker", *args], env=environment, check=check, capture_output=True, timeout=60, **options
         )
 
+    run.host, run.places = host, (state, str(directory))
     try:
         wait_until(
             lambda: daemon.poll() is not None or run("version", check=False).returncode == 0, "dockerd's start", 60
@@ -157,6 +161,8 @@ def docker(tmp_path_factory):
     finally:
         end(daemon)
         unmount_below(directory)
+        unmount_below(state)
+        shutil.rmtree(state)
 
 
 def unmount_below(directory):

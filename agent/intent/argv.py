@@ -83,6 +83,8 @@ _READERS: dict[str, _Reader] = {
     **dict.fromkeys(API_CLIENTS, read_api),
 }
 
+# Whoever asks for something of its own accord; what all others ask for is found in what they run.
+READ_TOOLS = frozenset(_READERS)
 _TOOLS = frozenset((*_READERS, *WRAPPERS, *SHELLS, *INTERPRETERS, *_OTHER_WRAPPERS))
 
 
@@ -201,7 +203,7 @@ def _complete(intent: Intent, around: Around, depth: int) -> Intent:
 
 
 # Options that only a client of a runtime has, with what it then is and the commands that prove it.
-_TELLING = {
+TELLING = {
     "--address": ("ctr", CTR),
     "-address": ("ctr", CTR),
     "-a": ("ctr", CTR),
@@ -216,10 +218,10 @@ _TELLING = {
 def _guess(argv: tuple[str, ...], around: Around) -> Intent | None:
     for index, word in enumerate(argv[1:8], start=1):
         option, equals, value = word.partition("=")
-        if option not in _TELLING:
+        if option not in TELLING:
             continue
         value = value if equals else (argv[index + 1] if index + 1 < len(argv) else "")
-        tool, commands = _TELLING[option]
+        tool, commands = TELLING[option]
         intent = _READERS[tool](tool, argv, around) if is_runtime_socket(name_endpoint(value, around)) else None
         if intent is not None and (intent.verb or "").partition(" ")[0] in commands.children:
             return msgspec.structs.replace(intent, renamed=True, facts=(*intent.facts, "guessed"))

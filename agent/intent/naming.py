@@ -42,12 +42,13 @@ ALIASES: Mapping[str, str] = {
 }
 # Snap and MicroK8s put the package before the program.
 _PACKAGES = ("microk8s.", "microk8s-", "k3s.", "rke2.", "snap.", "docker.")
-_MARKS = (
-    r"linux|static|amd64|x86[_-]64|arm64|aarch64|armhf|i386|"
-    r"real|orig|bin|old|new|stable|full|rootless|wrapped|lite|distrib"
-)
+# What a package or a build puts behind the name, and behind it whatever it likes.
+MARKS = (
+    "linux static amd64 x86_64 x86-64 arm64 aarch64 armhf i386 "
+    "real orig bin old new stable full rootless wrapped lite distrib"
+).split()
 _VERSION = r"[-_.]?v?[0-9]+(?:\.[0-9]+)*(?:[-_.+~][\w.+~-]*)?"
-_SUFFIX = re.compile(rf"(?:{_VERSION}|[-_.](?:{_MARKS})(?:[-_.][\w.+~-]*)?)\Z")
+_SUFFIX = re.compile(rf"(?:{_VERSION}|[-_.](?:{'|'.join(MARKS)})(?:[-_.][\w.+~-]*)?)\Z")
 
 
 class Name(msgspec.Struct, frozen=True):

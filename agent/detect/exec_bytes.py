@@ -1,0 +1,119 @@
+r"""
+Pieces of text as patterns over the bytes of an exec: the path, a NUL, the arguments, a NUL behind each.
+
+Bytes are not the text that a rule is compared with, so a pattern takes a little more than its piece says:
+
+- A byte that is no UTF-8 reads as ``\xNN`` (wire.decode_text): any byte from 0x80 up may stand for that.
+- Where case is ignored, characters beyond ASCII may stand for i, k and s, and so may any bytes from 0x80 up.
+- The command line has a space between two arguments: NUL stands for a space.
+- The name is what follows the path's last slash: a piece of it is looked for behind each.
+- Nothing tells the end of the input: the end of a command line is the end of any argument.
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from agent.detect.automaton import ACCEPTED, ALL_BYTES, HIGH, NUL, Nfa
+from agent.detect.pieces import Piece, Steps, Where, text_steps
+
+_SLASH = 1 << ord("/")
+_SPACE = 1 << ord(" ")
+# What find_tool may find a name behind: anything but a letter, a digit and an underscore.
+WORD = sum(
+    1 << code for code in b"0123456789_ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+)  # fmt: skip
+# Of a shell's text: they hide nothing and separate nothing.
+QUOTES = sum(1 << code for code in b"'\"\\$")
+_HEX = sum(text_steps("0123456789abcdef"))
+_HEX_HIGH = sum(text_steps("89abcdef"))
+_SHOWN_BYTE: Steps = (1 << ord("\\"), 1 << ord("x"), _HEX_HIGH, _HEX)
+
+
+class Layout(msgspec.Struct, frozen=True):
+    """
+    The nodes of an `Nfa` that are always reached somewhere in an exec.
+
+    `path`, `args`: anywhere in it. `path_start`, `args_start`: at its very start. `name_start`: at the path's
+    start and behind its slashes. `argument_start`: behind each NUL. `path_word`, `args_word`: where a word
+    may begin, at the start or behind a byte that is none of `WORD`.
+    """
+
+    path: int
+    path_start: int
+    name_start: int
+    path_word: int
+    args: int
+    args_start: int
+    argument_start: int
+    args_word: int
+
+    @property
+    def start(self) -> tuple[int, ...]:
+        """The nodes in which an exec's bytes begin."""
+        return self.path, self.path_start, self.name_start, self.path_word
+
+
+def add_layout(nfa: Nfa) -> Layout:
+    """Put into an automaton what does not depend on any rule."""
+    layout = Layout(*(nfa.add_node(hub=True) for _ in Layout.__struct_fields__))
+    other = ALL_BYTES ^ NUL
+    nfa.add_edge(layout.path, other, layout.path)
+    nfa.add_edge(layout.path, _SLASH, layout.name_start)
+    nfa.add_edge(layout.path, other & ~WORD, layout.path_word)
+    nfa.add_edge(layout.path, NUL, layout.args, layout.args_start, layout.argument_start, layout.args_word)
+    nfa.add_edge(layout.args, ALL_BYTES, layout.args)
+    nfa.add_edge(layout.args, ALL_BYTES & ~WORD & ~QUOTES, layout.args_word)
+    nfa.add_edge(layout.args, NUL, layout.argument_start)
+    return layout
+
+
+def add_pieces(nfa: Nfa, layout: Layout, pieces: Iterable[Piece]) -> None:
+    """Let an automaton accept wherever one of these pieces of path or arguments may stand."""
+    for piece in pieces:
+        _add_piece(nfa, _origin(layout, piece), piece)
+
+
+def _origin(layout: Layout, piece: Piece) -> int:
+    match piece.where:
+        case Where.PATH:
+            return layout.path_start if piece.start else layout.path
+        case Where.NAME:
+            return layout.name_start if piece.start else layout.path
+        case Where.ARGUMENT:
+            return layout.argument_start if piece.start else layout.args
+        case Where.COMMAND_LINE:
+            return layout.args_start if piece.start else layout.args
+    raise ValueError(f"a piece of {piece.where.value} is no text")
+
+
+def _add_piece(nfa: Nfa, origin: int, piece: Piece) -> None:
+    steps = piece.steps
+    last = nfa.add_node() if piece.end else ACCEPTED
+    if piece.end:
+        nfa.add_edge(last, NUL, ACCEPTED)
+    nodes = [origin, *(nfa.add_node() for _ in steps[1:]), last] if steps else [origin]
+    if not steps:
+        nfa.add_edge(origin, NUL, ACCEPTED)
+    for index, step in enumerate(steps):
+        some = step | NUL if step & _SPACE and piece.where is Where.COMMAND_LINE else step
+        nfa.add_edge(nodes[index], some, nodes[index + 1])
+        if any(step >> ord(letter) & 1 for letter in piece.strays):
+            more = nfa.add_node()
+            nfa.add_edge(nodes[index], HIGH, more, nodes[index + 1])
+            nfa.add_edge(more, HIGH, more, nodes[index + 1])
+        for count in _shown_bytes(piece, index):
+            nfa.add_edge(nodes[index], HIGH, nodes[index + count])
+
+
+# How many of the steps from `index` on may all be characters of one ``\xNN``.
+def _shown_bytes(piece: Piece, index: int) -> list[int]:
+    rest = piece.steps[index:]
+    counts = []
+    for skipped in range(1 if index or piece.start else len(_SHOWN_BYTE)):
+        shown = _SHOWN_BYTE[skipped:]
+        if len(rest) < len(shown) and piece.end:
+            continue
+        if all(step & byte for step, byte in zip(rest, shown, strict=False)):
+            counts.append(min(len(rest), len(shown)))
+    return counts

@@ -1,0 +1,136 @@
+r"""
+Pieces of text that must stand in an exec's path or arguments: short sequences of sets of ASCII characters.
+
+A piece claims no more than the text of an event, as agent/sensors/wire.py decodes it, must hold. The
+bytes in memory may differ from that text, which agent/detect/exec_bytes.py makes up for. What is not
+ASCII is never claimed: there the text is cut.
+
+A step is an integer, one bit for each of the 128 ASCII characters. Letters count in both cases, whatever
+their rule says of case: that halves the automaton's alphabet and lets hardly anything more pass.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from enum import Enum
+
+import msgspec
+
+Steps = tuple[int, ...]
+
+ALL_ASCII = (1 << 128) - 1
+_RUNS = re.compile(r"[\x00-\x7f]+")
+# In lower case the dotted capital I and the Kelvin sign hold an ASCII letter, and no other character does.
+_LOWERED = "ik"
+
+
+class Where(Enum):
+    """What a piece is a part of, and what its anchors mean."""
+
+    PATH = "process.executable"
+    NAME = "process.name"
+    ARGUMENT = "process.args"
+    COMMAND_LINE = "process.command_line"
+    INTENT = "intent"  # no text of its own: whatever a command line needs for an intent to be read of it
+    UNLINKED = "process.deleted"  # none at all: the kernel passes every executable without a name
+
+
+class Piece(msgspec.Struct, frozen=True):
+    """
+    One contiguous piece, at any place of its field unless anchored.
+
+    `strays`: the letters that a character beyond ASCII may stand for.
+    """
+
+    where: Where
+    steps: Steps = ()
+    start: bool = False
+    end: bool = False
+    strays: str = ""
+
+
+Pieces = frozenset[Piece]  # any of them
+
+INTENT = Piece(Where.INTENT)
+UNLINKED = Piece(Where.UNLINKED)
+
+
+def text_steps(text: str) -> Steps:
+    """Read ASCII text as steps."""
+    return tuple([1 << ord(character) for character in text.lower()])
+
+
+def pieces_of(where: Where, text: str, *, start: bool, end: bool, ignore_case: bool) -> Iterator[Piece]:
+    """Give each run of ASCII in a literal, anchored where the literal is and the run reaches its end."""
+    for run in _RUNS.finditer(text.lower() if ignore_case else text):
+        at_start, at_end = run.start() == 0, run.end() == len(run.string)
+        yield Piece(where, text_steps(run[0]), start and at_start, end and at_end, _LOWERED if ignore_case else "")
+    if not text and start and end and where is not Where.COMMAND_LINE:
+        yield Piece(where, (), start=True, end=True)
+
+
+# What most command lines on most nodes are full of; a piece of it tells nothing.
+_COMMON_TEXTS = (
+    "/dev/null 2>&1|/usr/local/sbin/|/usr/local/bin/|/usr/share/|/usr/lib/x86_64-linux-gnu/|/usr/libexec/|"
+    "/etc/default/|/proc/self/|/sys/|/tmp/|/var/lib/dpkg/info/|/var/log/|/var/cache/|/run/|/home/|/root/|/opt/|/srv/|"
+    "https://|http://|.service|.conf|.json|.yaml|.yml|.py|.sh -c |.so|--help|--version|--no-|--quiet|--force|"
+    "--output|=true|=false|; do |if [ |then |echo |exec |test |configure|install |update|config|start|status|"
+    "localhost|127.0.0.1|python3 -m |sudo "
+).split("|")
+_COMMON_PROGRAMS = frozenset(
+    "[ awk basename bash cat chmod chown cmp cp cron cut date dash df diff dirname dpkg dpkg-query echo env expr find "
+    "git grep gzip head hostname id install ip ln logger ls make mawk mkdir mktemp mv node perl ps python3 python3.11 "
+    "readlink rm run-parts sed seq sh sleep sort stat sudo systemctl tail tar tee test touch tr true uname uniq wc "
+    "which xargs".split()
+)
+_COMMON_WEIGHT = 0.5
+
+
+def weigh(pieces: Iterable[Piece]) -> float:
+    """
+    Estimate how many of all execs have one of these pieces; only the order means something.
+
+    A piece for intents weighs nothing: that part of the filter is there already, or else needed all the same.
+    """
+    return sum(_weigh_piece(piece) for piece in pieces)
+
+
+def _weigh_piece(piece: Piece) -> float:
+    if piece.where in (Where.INTENT, Where.UNLINKED):
+        return 0.0
+    text = first_text(piece.steps)
+    if piece.where in (Where.PATH, Where.NAME):
+        if piece.end and text.rpartition("/")[2] in _COMMON_PROGRAMS:
+            return _COMMON_WEIGHT
+    elif not piece.start and is_common(piece.steps):
+        return _COMMON_WEIGHT
+    return weigh_steps(piece.steps) * 0.36 ** (piece.start + piece.end)
+
+
+def weigh_steps(steps: Steps) -> float:
+    """Estimate how often a text has such a sequence."""
+    if len(steps) < 2:
+        return 1.0
+    weight = 1.0
+    for step in steps:
+        weight *= min(0.95, 0.6 + 0.03 * (step.bit_count() - 1))
+    return weight
+
+
+def is_common(steps: Steps) -> bool:
+    """Tell whether steps spell a part of what every node runs all the time."""
+    text = first_text(steps)
+    return any(text in common for common in _COMMON_TEXTS)
+
+
+def first_text(steps: Steps) -> str:
+    """Spell steps, each by the last of its characters."""
+    return "".join([chr(step.bit_length() - 1) for step in steps])
+
+
+def shorten(piece: Piece, length: int) -> Piece:
+    """Give a piece of at most `length` steps that stands wherever `piece` does."""
+    if len(piece.steps) <= length:
+        return piece
+    if piece.end and not piece.start:
+        return msgspec.structs.replace(piece, steps=piece.steps[-length:])
+    return msgspec.structs.replace(piece, steps=piece.steps[:length], end=False)

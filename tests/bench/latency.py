@@ -37,14 +37,13 @@ def measure(native, directory, seconds=10):
 def _measure_ms(native, receiver, tool, rate, count):
     spawner = native.start(count, tool, *ALERTING, f"{MARK}@", "alpine", rate=rate)
     latencies = []
-    # Behind the last one a quiet second: a few may come late.
+    # Behind the last one a quiet time: a few may come late.
     while len(latencies) < count:
         got = receiver.receive(2.0)
-        if got is None:
-            if spawner.poll() is not None:
-                break
-        elif got[0]:
+        if got is not None:
             latencies.append((got[1] - got[0]) / 1e6)
+        elif spawner.poll() is not None:
+            break
     spawner.communicate()
     return latencies
 

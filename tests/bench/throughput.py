@@ -152,9 +152,12 @@ class _Recorded:
         now_ns = time.thread_time_ns()
         if self._given_ns is not None:
             self.step_ns.append(now_ns - self._given_ns)
+        elif self._left and self._profile:
+            self._profile.enable()
         if not self._left:
             self._given_ns = None
-            self._profile.disable()
+            if self._profile:
+                self._profile.disable()
             os.kill(os.getpid(), signal.SIGTERM)
             return []
         start = (self._left * _BATCH) % max(1, len(self._records) - _BATCH)
@@ -180,9 +183,7 @@ def _child(directory, batches, profiled):
     sensors = []
 
     def open_recorded(*args, **options):
-        sensors.append(_Recorded(open_sensor(*args, **options), records, batches, profile))
-        if profiled:
-            profile.enable()
+        sensors.append(_Recorded(open_sensor(*args, **options), records, batches, profile if profiled else None))
         return sensors[0]
 
     open_sensor, agent.run.open_sensor = agent.run.open_sensor, open_recorded
@@ -207,7 +208,7 @@ def _hottest(profile):
                 own[caller] += called_s
     return [
         f"{own_s / total_s:6.1%} itself, {stats[place][3] / total_s:6.1%} with what it calls: "
-        f"{os.path.relpath(place[0], ROOT)}:{place[1]} {place[2]}"
+        f"{place[0].removeprefix(f'{ROOT}/')}:{place[1]} {place[2]}"
         for place, own_s in own.most_common(_HINTS)
     ]
 

@@ -143,15 +143,19 @@ class Receiver:
         self.sink = f'[[sinks]]\ntype = "syslog"\naddress = "unix:{path}"\n'
 
     def receive(self, timeout_s):
-        """Wait for one alert; gives the time in its mark and the time it was sent, ns since the epoch, or None."""
-        self._socket.settimeout(timeout_s)
-        try:
-            data, extra, _, _ = self._socket.recvmsg(1 << 17, 256)
-        except TimeoutError:
-            return None
-        mark = _MARKED.search(data)
-        seconds, nanoseconds = (int.from_bytes(extra[0][2][at : at + 8], sys.byteorder) for at in (0, 8))
-        return (int(mark[1]) if mark else 0), seconds * 1_000_000_000 + nanoseconds
+        """Wait for a marked alert; gives the time in its mark and the time it was sent, ns since the epoch, or None."""
+        deadline = time.monotonic() + timeout_s
+        while (left_s := deadline - time.monotonic()) > 0:
+            self._socket.settimeout(left_s)
+            try:
+                data, extra, _, _ = self._socket.recvmsg(1 << 17, 256)
+            except TimeoutError:
+                return None
+            mark = _MARKED.search(data)
+            if mark:  # others on this machine may alert as well
+                seconds, nanoseconds = (int.from_bytes(extra[0][2][at : at + 8], sys.byteorder) for at in (0, 8))
+                return int(mark[1]), seconds * 1_000_000_000 + nanoseconds
+        return None
 
     def close(self):
         """Close the socket."""

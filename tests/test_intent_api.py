@@ -119,6 +119,21 @@ class TestOthers:
         """A relay of the socket to the network says where it listens."""
         assert ("listen:tcp://:2375",) == read("socat TCP-LISTEN:2375,fork UNIX-CONNECT:/run/docker.sock").facts
 
+    @pytest.mark.parametrize(
+        "line",
+        [
+            "ncat -lk 2375 -c 'nc -U /var/run/docker.sock'",
+            "ncat -l -p 2375 --sh-exec 'socat - UNIX:/run/docker.sock'",
+            "nc -l -p 2375 -e '/usr/bin/nc -U /run/docker.sock'",
+            "socat TCP-LISTEN:2375,fork EXEC:'nc -U /run/docker.sock'",
+            "socat tcp-l:2375 'SYSTEM:curl --unix-socket /run/docker.sock http://x/info'",
+        ],
+    )
+    def test_relay_by_program(self, line):
+        """A listener that starts another client of the socket for each caller is a relay as well."""
+        intent = read(line)
+        assert ("docker", "/run/docker.sock", ("listen:tcp://:2375",)) == (intent.tool, intent.endpoint, intent.facts)
+
     def test_kubelet(self):
         """The kubelet's own API."""
         intent = read("curl -k https://10.0.0.5:10250/run/default/web/app -d cmd=id")

@@ -67,6 +67,8 @@ _SOCAT_SOCKET = re.compile(
 )
 _SOCAT_LISTEN = re.compile(r"(?:TCP[46]?|OPENSSL|SSL|VSOCK)-L(?:ISTEN)?:([^,!]+)", re.IGNORECASE)
 
+_SOCAT_PROGRAM = re.compile(r"(?:EXEC|SYSTEM|SHELL):", re.IGNORECASE)
+
 _SOCKET_IN_TEXT = re.compile(r"/[\w./-]+\.sock\b")
 _DOCKER_LIBRARY = re.compile(r"\bdocker\.(?:from_env|DockerClient|APIClient)\(")
 
@@ -245,6 +247,7 @@ def _read_cluster(request: _Request, around: Around) -> Intent | None:
 def _read_socat(argv: Sequence[str], around: Around) -> Intent | None:
     words = [word[:4096] for word in argv[1:64]]
     sockets = [name_endpoint(f"unix://{match[1]}", around) for word in words for match in _SOCAT_SOCKET.finditer(word)]
+    sockets += [path for word in words if _SOCAT_PROGRAM.match(word) for path in _find_sockets(word, around)]
     socket = next((path for path in sockets if is_runtime_socket(path)), None)
     if socket is None:
         return None
@@ -258,16 +261,29 @@ def _name_listener(address: str) -> str:
 
 def read_program(text: str, around: Around) -> Intent | None:
     """Read a program's text, as of ``python3 -c``, for the runtime socket or the client library that it names."""
-    paths = (name_endpoint(f"unix://{match[0]}", around) for match in _SOCKET_IN_TEXT.finditer(text[:65536]))
-    socket = next((path for path in paths if is_runtime_socket(path)), None)
+    socket = next(iter(_find_sockets(text[:65536], around)), None)
     if socket is not None:
         return _name_engine(_Request("", "", "", socket, None, None), {})
     return Intent(tool="docker", source="api") if _DOCKER_LIBRARY.search(text[:65536]) else None
 
 
+def _find_sockets(text: str, around: Around) -> list[str]:
+    paths = (name_endpoint(f"unix://{match[0]}", around) for match in _SOCKET_IN_TEXT.finditer(text))
+    return [path for path in paths if is_runtime_socket(path)]
+
+
 def _read_nc(argv: Sequence[str], around: Around) -> Intent | None:
     parsed = parse_options(Grammar.GETOPT, NC, argv, 1, stops=False)
-    return _name_socket(parsed.words, around) if "unixsock" in parsed.values else None
+    if "unixsock" in parsed.values:
+        return _name_socket(parsed.words, around)
+    # Started for each caller: with the listener it is a relay.
+    programs = every(parsed, "sh-exec", "exec")
+    socket = next((path for text in programs for path in _find_sockets(text[:4096], around)), None)
+    if socket is None:
+        return None
+    port = last(parsed, "p") or (parsed.words[-1] if parsed.words else "")
+    facts = (f"listen:{_name_listener(port[:256])}",) if is_on(parsed, "listen", "l") else ()
+    return _name_engine(_Request("", "", "", socket, None, None, facts), {})
 
 
 def _read_grpcurl(argv: Sequence[str], around: Around) -> Intent | None:

@@ -76,6 +76,14 @@ class TestWorkloads:
             ),
             ("kubectl create -f https://h/a.yaml", (FileReference("manifest", "https://h/a.yaml"),)),
             ("kubectl apply -k https://h/x", (FileReference("kustomization", "https://h/x"),)),
+            (
+                "kubectl apply -k github.com/o/r/base?ref=v1",
+                (FileReference("kustomization", "github.com/o/r/base?ref=v1"),),
+            ),
+            ("kubectl apply -k git@h:o/r", (FileReference("kustomization", "git@h:o/r"),)),
+            ("kubectl apply -k h.example/o/r.git//b", (FileReference("kustomization", "h.example/o/r.git//b"),)),
+            ("kubectl apply -k github.com", (FileReference("kustomization", "/work/github.com"),)),
+            ("kubectl apply -k base/app.d", (FileReference("kustomization", "/work/base/app.d"),)),
             ("kubectl -f a.yaml replace", (FileReference("manifest", "/work/a.yaml"),)),
             ("kubectl patch deploy x -p '{}'", (FileReference("patch", None, "{}"),)),
             ("kubectl patch deploy x --patch-file p", (FileReference("patch", "/work/p"),)),
@@ -193,6 +201,23 @@ class TestHelm:
             "helm upgrade x c --set capabilities.add={SYS_ADMIN,NET_ADMIN}"
         )
         assert {} == powers("helm install x c --set privileged=false")
+
+    @pytest.mark.parametrize(
+        ("value", "expected"),
+        [
+            ('securityContext={"privileged":true}', {"privileged": True}),
+            ('a.b={"securityContext":{"privileged":true}}', {"privileged": True}),
+            ('{"hostPID":true,"x":[{"hostPath":{"path":"/"}}]}', {"host_namespaces": ("pid",), "mounts": ("/",)}),
+            ('capabilities.add=["SYS_ADMIN"]', {"capabilities": ("SYS_ADMIN",)}),
+            ('c={"capabilities":{"add":["NET_ADMIN"]}}', {"capabilities": ("NET_ADMIN",)}),
+            ("hostPID=true", {"host_namespaces": ("pid",)}),
+            ('securityContext={"privileged":false}', {}),
+            ("x={broken", {}),
+        ],
+    )
+    def test_json_values(self, value, expected):
+        """A value that is a tree of its own is read whole."""
+        assert expected == powers(f"helm install x c --set-json '{value}'")
 
     def test_files_and_programs(self):
         """Values from files, and a program that rewrites the manifests."""

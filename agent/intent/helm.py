@@ -1,8 +1,9 @@
 """What a helm command line asks for; and kubeletctl's."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
+from agent.intent.documents import DocumentError, parse_documents
 from agent.intent.grammar import Grammar, every, is_on, last
 from agent.intent.invocation import Cli, read_invocation
 from agent.intent.model import FileReference, Intent
@@ -31,7 +32,9 @@ def read_helm(argv: Sequence[str], around: Around) -> Intent:
     facts += [f"kubeconfig:{normalise_path(kubeconfig, around)[:256]}"] if kubeconfig else []
     facts += [f"context:{value[:256]}" for value in every(options, "kube-context")]
     facts += [f"plugin:{verb}"] if verb and not invocation.known else []
-    members = _read_values(every(options, "set", "set-string", "set-literal", "set-json"), around)
+    settings = [pair for text in every(options, "set", "set-string", "set-literal") for pair in _SETTING.findall(text)]
+    settings += [pair for text in every(options, "set-json") for pair in _flatten(text)]
+    members = _read_values(settings, around)
     chart = words[-1] if verb in _WITH_CHART and words else None
     return Intent(
         tool="helm",
@@ -50,10 +53,29 @@ def read_helm(argv: Sequence[str], around: Around) -> Intent:
     )
 
 
+def _flatten(text: str) -> Iterator[str]:
+    # PATH=JSON, or one object for the whole tree: as PATH=VALUE for each of its leaves.
+    start, sign, value = text.partition("=")
+    start, value = ("", text) if not sign or text.lstrip().startswith("{") else (start, value)
+    try:
+        documents = parse_documents(value.encode(errors="replace"))
+    except DocumentError:
+        return
+    rest = [(start, document) for document in documents]
+    while rest:
+        path, tree = rest.pop()
+        if isinstance(tree, dict):
+            rest += [(f"{path}.{key}", child) for key, child in tree.items()]
+        elif isinstance(tree, list):
+            rest += [(path, child) for child in tree]
+        else:
+            yield f"{path}={str(tree).lower() if isinstance(tree, bool) else tree}"
+
+
 def _read_values(settings: Iterable[str], around: Around) -> Members:
     # Charts name these keys as the Kubernetes API does, somewhere in their own trees.
     privileged, hosts, capabilities, mounts = False, set(), [], []
-    for pair in (pair for setting in settings for pair in _SETTING.findall(setting)):
+    for pair in settings:
         path, _, value = pair.partition("=")
         keys = [key.partition("[")[0].lower() for key in path.split(".")]
         value = value.strip().strip("\"'")

@@ -4,6 +4,7 @@ What a kubectl or oc command line asks for.
 Sources: kubectl's pkg/cmd (run, debug, exec, cp, proxy), client-go's tools/clientcmd, oc's pkg/cli.
 """
 
+import re
 from collections.abc import Callable, Sequence
 
 from agent.intent.engine import read_copy
@@ -21,6 +22,10 @@ _CLIS = {
 }
 # pkg/cmd/debug/profiles.go: those that put a node's debug pod into the host's namespaces.
 _HOST_PROFILES = {"legacy": ("ipc", "net", "pid"), "general": ("ipc", "net", "pid"), "sysadmin": ("ipc", "net", "pid")}
+# kustomize's api/internal/git/repospec.go: what it clones instead of looking for it in the working directory.
+_REMOTE_BASE = re.compile(
+    r"\A(?:git::|git@|gh:|org-[0-9]+@|github\.com[/:].)|[?&](?:ref|version)=|\.git(?:\Z|/|\?)|/_git/", re.IGNORECASE
+)
 _NETADMIN = ("ipc", "net", "pid")
 _ANY_HOST = frozenset((".*", "^.*$", ".+", "^.*", ".*$", "^.+$", ""))
 
@@ -51,7 +56,10 @@ def _name_file(path: str, around: Around) -> str:
 def _read_files(options: Parsed, around: Around) -> tuple[FileReference, ...]:
     named = [path for value in every(options, "filename") for path in value.split(",") if path]
     files = [FileReference("manifest", _name_file(path, around)) for path in named]
-    files += [FileReference("kustomization", _name_file(path, around)) for path in every(options, "kustomize")]
+    files += [
+        FileReference("kustomization", path if _REMOTE_BASE.search(path) else _name_file(path, around))
+        for path in every(options, "kustomize")
+    ]
     return tuple(files)
 
 

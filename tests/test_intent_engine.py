@@ -144,6 +144,7 @@ class TestPowers:
             ("--security-opt seccomp=/tmp/p.json", "seccomp-profile:/tmp/p.json"),
             ("--runtime /tmp/r", "runtime:/tmp/r"),
             ("--entrypoint sh", "entrypoint"),
+            ("-w /proc/self/fd/8", "workdir:/proc/self/fd/8"),
             ("-v /a:/b:rshared", "propagation:shared"),
         ],
     )

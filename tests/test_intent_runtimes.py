@@ -53,6 +53,12 @@ class TestRuntimes:
         options = "-t -u 0 --cap CAP_SYS_ADMIN --apparmor unconfined --no-new-privs=false"
         assert expected == asked(f"runc --root /run/containerd/runc/k8s.io exec {options} x sh --cap CAP_BPF")
 
+    @pytest.mark.parametrize("path", ["/proc/self/fd/7", "/proc/1234/fd/7/../..", "/dev/fd/7"])
+    def test_leaked_descriptor(self, path):
+        """A working directory behind a descriptor that the runtime left open (CVE-2024-21626)."""
+        assert f"workdir:{path}" in read(f"runc exec --cwd {path} x sh").facts
+        assert () == read("runc exec --cwd /proc/self x sh").facts
+
     def test_process_file(self):
         """A process from a file."""
         assert (FileReference("process", "/work/p.json"),) == read("runc exec --process p.json x").files
@@ -256,6 +262,11 @@ class TestLxd:
     def test_exec(self, line):
         """Commands in containers."""
         assert ("exec", "c", ("sh",)) == (read(line).verb, read(line).target, read(line).command)
+
+    def test_shell(self):
+        """A shell is an exec that names no command."""
+        intent = read("lxc shell c")
+        assert ("exec", "c", ("su", "-l"), True) == (intent.verb, intent.target, intent.command, intent.interactive)
 
     def test_files(self):
         """Files in and out."""

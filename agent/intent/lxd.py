@@ -94,12 +94,13 @@ def _read_device(fields: Sequence[str], around: Around) -> Members:
 
 
 def _read_exec(invocation: Invocation, _around: Around) -> Members:
+    # `shell` is an alias of `exec INSTANCE -- su -l`; exec itself does not go without a command.
     words, options = invocation.words, invocation.options
     return {
         "target": words[0] if words else None,
-        "command": words[1:],
+        "command": words[1:] or ("su", "-l"),
         "user": last(options, "user"),
-        "interactive": is_on(options, "force-interactive"),
+        "interactive": is_on(options, "force-interactive") or len(words) == 1,
     }
 
 

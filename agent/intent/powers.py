@@ -5,6 +5,7 @@ Sources: docker/cli cli/command/container/opts.go, podman's cmd/podman/common/cr
 pkg/specgenutil, nerdctl's cmd/nerdctl/container, runtime-spec's config-linux.md.
 """
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -106,6 +107,7 @@ def read_security(values: Iterable[str]) -> tuple[tuple[str, ...], list[str]]:
     return tuple(sorted(unconfined)), profiles
 
 
+_DESCRIPTOR = re.compile(r"/+(?:proc/+(?:self|thread-self|[0-9]+)/+fd|dev/+fd)/+[0-9]")
 _VALUE_FACTS = (
     "allow",
     "cgroup-parent",
@@ -117,8 +119,18 @@ _VALUE_FACTS = (
 )
 
 
+def read_workdir(value: str | None) -> list[str]:
+    """
+    Tell of a working directory behind an open descriptor, by which a container of an old runc is on the host.
+
+    Source: CVE-2024-21626.
+    """
+    return [f"workdir:{value[:256]}"] if value and _DESCRIPTOR.match(value) else []
+
+
 def _read_facts(parsed: Parsed, devices: Iterable[str]) -> list[str]:
     facts = [f"{name}:{value[:256]}" for name in _VALUE_FACTS for value in every(parsed, name)]
+    facts += read_workdir(last(parsed, "workdir", "workingdir"))
     facts += [f"cdi:{name[:256]}" for name in devices if not name.startswith(("/", ".")) and "=" in name]
     facts += [name for name in ("env-host", "use-api-socket") if is_on(parsed, name)]
     if any(int(value) for value in every(parsed, "preserve-fds") if value.isdecimal() and len(value) < 10):

@@ -8,7 +8,7 @@ from agent.intent.grammar import Grammar, every, is_off, is_on, last
 from agent.intent.invocation import Cli, Invocation, read_invocation
 from agent.intent.model import FileReference, Intent
 from agent.intent.mounts import Around, normalise_path
-from agent.intent.powers import Members, parse_capabilities
+from agent.intent.powers import Members, parse_capabilities, read_workdir
 from agent.intent.tables.runtimes import CRUN, RUNC, RUNSC, YOUKI
 
 _CLIS = {
@@ -65,6 +65,7 @@ def _read_exec(invocation: Invocation, around: Around) -> Members:
         "capabilities": parse_capabilities(every(options, "cap")),
         "unconfined": tuple(unconfined),
         "files": (FileReference("process", normalise_path(process, around)),) if process else (),
+        "facts": tuple(read_workdir(last(options, "cwd"))),
     }
 
 

@@ -21,7 +21,7 @@ profile device add:
 profile device *:
 profile set: p,property
 profile *:
-exec: cwd= n,disable-stdin env= T,force-noninteractive t,force-interactive group= mode= user=
+exec, shell: cwd= n,disable-stdin env= T,force-noninteractive t,force-interactive group= mode= user=
 file push: p,create-dirs gid= mode= r,recursive uid=
 file pull: p,create-dirs r,recursive
 file mount: auth-user= listen= no-auth

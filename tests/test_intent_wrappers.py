@@ -131,6 +131,8 @@ class TestWrappers:
             f"tmux new-session -d '{INNER}'",
             f"su - root -c '{INNER}'",
             f"runuser root -c '{INNER}'",
+            f"sg docker -c '{INNER}'",
+            f"sg docker '{INNER}'",
             "start-stop-daemon --start --exec /usr/bin/docker -- run --privileged alpine",
             f"eval '{INNER}'",
             f"flock /tmp/l -c '{INNER}'",
@@ -153,6 +155,8 @@ class TestMultiCall:
             ("/var/lib/rancher/rke2/bin/kubectl get po", None, "kubectl"),
             ("minikube kubectl -- get po", "/usr/bin/minikube", "kubectl"),
             ("microk8s helm3 ls", None, "helm"),
+            ("tsh --proxy=p kubectl get po", None, "kubectl"),
+            ("rancher kubectl get po", None, "kubectl"),
             ("snap run microk8s.kubectl get po", None, "kubectl"),
         ],
     )

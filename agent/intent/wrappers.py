@@ -254,6 +254,12 @@ def _unwrap_user(argv: Sequence[str], around: Around) -> tuple[Inner, ...]:
     return (Inner(words, around),) if words else ()
 
 
+def _unwrap_group(argv: Sequence[str], around: Around) -> tuple[Inner, ...]:
+    # `sg [-] GROUP [-c] TEXT`
+    words = [word for word in argv[1:4] if word not in {"-", "-c"}]
+    return read_text(words[1], around) if len(words) > 1 else ()
+
+
 _SPECIAL: dict[str, Callable[[Sequence[str], Around], tuple[Inner, ...]]] = {
     "eval": _unwrap_eval,
     "find": _unwrap_find,
@@ -261,6 +267,7 @@ _SPECIAL: dict[str, Callable[[Sequence[str], Around], tuple[Inner, ...]]] = {
     "minikube": _unwrap_kubectl_of,
     "parallel": _unwrap_parallel,
     "runuser": _unwrap_user,
+    "sg": _unwrap_group,
     "snap": _unwrap_snap,
     "start-stop-daemon": _unwrap_start_stop,
     "su": _unwrap_user,

@@ -141,6 +141,7 @@ WRAPPERS: Mapping[str, Wrapper] = {
     ),
     "su": _wrapper(_SU, text="command", scattered=True),
     "runuser": _wrapper(_SU, text="command"),
+    "sg": _wrapper(skips=1),
     "script": _wrapper(
         "a,append B,log-io= c,command= e,return E,echo= f,flush force I,log-in= O,log-out= m,logging-format= "
         "o,output-limit= "
@@ -189,6 +190,11 @@ WRAPPERS: Mapping[str, Wrapper] = {
     "minikube": _wrapper(
         "p,profile= b,bootstrapper= v,--v= alsologtostderr logtostderr rootless user= interactive ssh cluster="
     ),
+    "tsh": _wrapper(
+        "l,login= proxy= user= ttl= i,identity= cert-format= insecure auth= skip-version-check d,debug "
+        "k,add-keys-to-agent= enable-escape-sequences bind-addr= J,jumphost= mlock= headless"
+    ),
+    "rancher": _wrapper("debug c,config="),
     "snap": _wrapper("shell command="),
     "coreutils": _wrapper(),
 }

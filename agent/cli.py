@@ -17,12 +17,14 @@ import click
 
 from agent import __version__, config
 from agent.config import Config, load_config
+from agent.detect.prefilter import FilterReport, Kind
 from agent.detect.rule import ReadResult
 from agent.errors import ConfigError, HullwatchError, SensorError
 from agent.log import configure_logging
 from agent.options import EXIT_CONFIG, EXIT_NO_SENSOR, config_option, rules_option
 from agent.rule_files import load_rule_files
 from agent.rule_reader import Reading
+from agent.text import make_printable
 
 # Commands of agent/tools/commands.py, by the name of their function.
 _TOOLS = {"replay": "replay", "test": "test_rules", "explain": "explain_command", "rules": "list_rules"}
@@ -52,10 +54,12 @@ def cli() -> None:
 def run(config_path: Path | None, rule_dirs: tuple[Path, ...], sensor: str | None) -> None:
     """Watch until SIGTERM or SIGINT."""
     from agent.run import watch  # noqa: PLC0415 - loads the sensors
+    from agent.sensors.core import live_exec_fields  # noqa: PLC0415
 
     configure_logging()
     settings = load_config(config_path)
-    watch(settings, Reading(load_rule_files(rule_dirs or settings.rules)), sensor or settings.sensor)
+    reading = Reading(load_rule_files(rule_dirs or settings.rules), live_exec_fields())
+    watch(settings, reading, sensor or settings.sensor)
 
 
 @cli.command()
@@ -64,6 +68,7 @@ def run(config_path: Path | None, rule_dirs: tuple[Path, ...], sensor: str | Non
 def check(config_path: Path | None, rule_dirs: tuple[Path, ...]) -> None:
     """Check configuration, rules and sensor; exit 0, or 2 with every error."""
     from agent.run import open_sensor  # noqa: PLC0415 - loads the sensors
+    from agent.sensors.core import live_exec_fields  # noqa: PLC0415
 
     configure_logging()
     faults = 0
@@ -72,13 +77,15 @@ def check(config_path: Path | None, rule_dirs: tuple[Path, ...]) -> None:
     except ConfigError as error:
         settings = Config()
         faults += _report(str(error))
-    read = Reading(load_rule_files(rule_dirs or settings.rules)).result()
+    loaded = Reading(load_rule_files(rule_dirs or settings.rules), live_exec_fields()).result()
+    read = loaded.read
     for fault in read.errors:
         faults += _report(str(fault))
     for warning in (*read.warnings, *(f"skipped: {reason}" for reason in read.skipped)):
         click.echo(warning, err=True)
     languages = ", ".join(f"{count} {name}" for name, count in _count_languages(read).items())
     click.echo(f"rules: {len(read.rules)} ({languages or 'none'}), {len(read.filters)} filters")
+    click.echo(_format_filter(loaded.report))
     try:
         sensor = open_sensor(settings.sensor, settings)
         click.echo(f"sensor: {sensor.name}")
@@ -126,6 +133,19 @@ def _count_languages(read: ReadResult) -> dict[str, int]:
     for rule in read.rules:
         counts[rule.language] = counts.get(rule.language, 0) + 1
     return counts
+
+
+def _format_filter(report: FilterReport) -> str:
+    if report.is_on:
+        size = f"{report.states} states, {report.classes} classes of bytes, {report.table_bytes} bytes"
+        lines = [f"kernel filter: on, {size}"]
+    else:
+        lines = ["kernel filter: off, every exec is sent to the agent"]
+    for rule in report.rules:
+        if rule.kind in (Kind.ALL, Kind.SHORTENED):
+            part = f": {rule.part}" if rule.part else ""
+            lines.append(f"  {rule.path}:{rule.line}: {rule.kind}{part}; {rule.advice}")
+    return "\n".join(map(make_printable, lines))
 
 
 def _report(fault: str) -> int:

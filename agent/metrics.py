@@ -46,6 +46,12 @@ class Metrics:
         self._lost = counter(
             "hullwatch_events_lost_total", "Events that were lost, by the place of the loss.", "reason"
         )
+        self._filtered = counter(
+            "hullwatch_events_filtered_total",
+            "Events that the kernel kept to itself: no rule could match them.",
+            "sensor",
+        )
+        self._filter = gauge("hullwatch_kernel_filter", "Whether the kernel's filter is on or off.", "mode")
         self._truncated = counter("hullwatch_events_truncated_total", "Events with a field cut short.", "field")
         self._alerts = counter(
             "hullwatch_alerts_total", "Alerts, counted for each rule that matched.", "rule", "severity"
@@ -119,6 +125,15 @@ class Metrics:
     def count_events(self, sensor: str, event_type: str, count: int = 1) -> None:
         """Count events; `event_type` is exec or connect."""
         self._events.labels(sensor, event_type).inc(count)
+
+    def declare_filter(self, *, is_on: bool) -> None:
+        """Tell whether the kernel holds back what no rule can match."""
+        self._filter.labels("on").set(is_on)
+        self._filter.labels("off").set(not is_on)
+
+    def observe_filtered(self, sensor: str, total: int) -> None:
+        """Take over a sensor's `filtered()`: its total since it was opened."""
+        self._advance(self._filtered.labels(sensor), total)
 
     def count_truncated(self, field: str) -> None:
         """Count an event's member that was cut short, by its name in `Process.truncated`."""

@@ -62,7 +62,10 @@ def _watch(settings: Config, reading: Reading, sensor_name: str, stack: ExitStac
     metrics.declare_sensor(
         sensor.name, types=("exec",), fields=core.TRUNCATABLE, reasons=(*sensor.lost(), *delivery.lost(), LOST_JOURNAL)
     )
-    read = reading.result()
+    loaded = reading.result()
+    read = loaded.read
+    sensor.set_filter(loaded.automaton)
+    metrics.declare_filter(is_on=loaded.report.is_on)
     for fault in (*read.errors, *read.warnings):
         log.warning("rule file", fault=str(fault))
     metrics.declare_rules(read.rules, errors=len(read.errors))
@@ -88,11 +91,13 @@ def _watch(settings: Config, reading: Reading, sensor_name: str, stack: ExitStac
     stopping = _stop_signals()
     log.info(
         "watching", version=__version__, sensor=sensor.name, rules=len(read.rules), rule_errors=len(read.errors),
+        kernel_filter="on" if loaded.report.is_on else "off",
         sinks=list(delivery.states), http=str(server.address), state_dir=str(settings.state_dir),
     )  # fmt: skip
     while not stopping():
         pipeline.step(POLL_S)
         heartbeat.beat()
+        metrics.observe_filtered(sensor.name, sensor.filtered())
         metrics.observe_lost({**sensor.lost(), **delivery.lost()})
         _observe_sinks(metrics, delivery)
     unsaved = pipeline.drain()

@@ -96,7 +96,7 @@ struct event {
  * From the agent to the programs: the rules' filter (bpf/filter.h). An automaton over bytes starts in state
  * 0 and goes to next[state << shift | class_of[byte]]; state 1 accepts and is never left.
  */
-#define MAX_TRANSITIONS (1 << 17)
+#define MAX_TRANSITIONS (1 << 18)
 #define STATE_START 0
 #define STATE_ACCEPT 1
 

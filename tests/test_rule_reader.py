@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from agent.detect.prefilter import build_prefilter
 from agent.detect.rule_file import RuleFile
 from agent.detect.ruleset import read_rules
 from agent.errors import ConfigError
@@ -12,27 +13,37 @@ from agent.rule_files import load_rule_files
 from agent.rule_reader import Reading
 from tests.commands import RULES
 
+LIVE = {"event.category": ("process",), "event.type": ("start",), "event.action": "exec", "host.os.type": "linux"}
+
 
 class TestReading:
     def test_the_child_reads_what_the_reader_reads(self):
         """Rules, filters, warnings: nothing is lost between the processes, in any of the languages."""
         files = load_rule_files([RULES, RULES / "seeds"])
-        here, there = read_rules(files), Reading(files).result()
+        here, there = read_rules(files), Reading(files, LIVE).result().read
         assert here.rules == there.rules
         assert {"sigma", "eql", "cql"} == {rule.language for rule in there.rules}
         assert (here.filters, here.warnings, here.skipped) == (there.filters, there.warnings, there.skipped)
 
+    def test_the_child_makes_the_filter(self):
+        """The automaton and what is said of it are those that are made here."""
+        files = load_rule_files([RULES])
+        here, there = build_prefilter(read_rules(files).rules, live_fields=LIVE), Reading(files, LIVE).result()
+        assert here.encoded == there.automaton
+        assert here.report == there.report
+        assert there.report.is_on
+
     def test_errors_keep_their_places(self):
         """An error is the same sentence with the same place."""
         files = [RuleFile("bad.yml", b"title: [\n"), RuleFile("bad.eql", b"process where (")]
-        here, there = read_rules(files).errors, Reading(files).result().errors
+        here, there = read_rules(files).errors, Reading(files, LIVE).result().read.errors
         assert len(here) == 2
         assert [str(error) for error in here] == [str(error) for error in there]
         assert [(error.path, error.line) for error in here] == [(error.path, error.line) for error in there]
 
     def test_a_child_that_dies_is_an_error(self):
         """Whatever a rule file does to a parser, the agent says so and ends."""
-        reading = Reading([RuleFile("x.yml", b"")])
+        reading = Reading([RuleFile("x.yml", b"")], LIVE)
         reading._child.kill()
         with pytest.raises(ConfigError, match="ended with -9"):
             reading.result()

@@ -16,7 +16,7 @@ NUL = 1  # the set of just this byte
 HIGH = ALL_BYTES ^ (1 << 128) - 1  # 0x80 and above: no ASCII
 
 # ``struct automaton`` of bpf/event.h.
-MAX_TRANSITIONS = 1 << 17
+MAX_TRANSITIONS = 1 << 18
 START, ACCEPT = 0, 1
 
 ACCEPTED = 0  # the node of every `Nfa` that accepts

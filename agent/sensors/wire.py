@@ -79,7 +79,7 @@ FILE_KEY = struct.Struct("=QQII")
 VERDICT_PLAIN = 1
 VERDICT_TOOL = 2
 # ``struct automaton``: log2 of the row width, the class of each byte, the transitions.
-MAX_TRANSITIONS = 1 << 17
+MAX_TRANSITIONS = 1 << 18
 AUTOMATON = struct.Struct(f"=I256s{2 * MAX_TRANSITIONS}s")
 
 _TRUNCATIONS = (

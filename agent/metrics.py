@@ -52,6 +52,12 @@ class Metrics:
             "sensor",
         )
         self._filter = gauge("hullwatch_kernel_filter", "Whether the kernel's filter is on or off.", "mode")
+        self._bpf_seconds = counter(
+            "hullwatch_bpf_run_seconds_total", "Time in a BPF program, while kernel.bpf_stats_enabled is 1.", "program"
+        )
+        self._bpf_runs = counter(
+            "hullwatch_bpf_runs_total", "Runs of a BPF program, while kernel.bpf_stats_enabled is 1.", "program"
+        )
         self._truncated = counter("hullwatch_events_truncated_total", "Events with a field cut short.", "field")
         self._alerts = counter(
             "hullwatch_alerts_total", "Alerts, counted for each rule that matched.", "rule", "severity"
@@ -72,7 +78,7 @@ class Metrics:
         self._rule_errors = gauge("hullwatch_rule_errors", "Faults of rule files that keep rules out of force.")
         prometheus.ProcessCollector(registry=registry)
 
-        self._totals_seen: dict[prometheus.Counter, int] = {}
+        self._totals_seen: dict[prometheus.Counter, float] = {}
         self._languages: set[str] = set()
         self._lock = threading.Lock()
 
@@ -135,6 +141,11 @@ class Metrics:
         """Take over a sensor's `filtered()`: its total since it was opened."""
         self._advance(self._filtered.labels(sensor), total)
 
+    def observe_program(self, program: str, *, runs: int, run_time_ns: int) -> None:
+        """Take over the kernel's totals of a BPF program."""
+        self._advance(self._bpf_runs.labels(program), runs)
+        self._advance(self._bpf_seconds.labels(program), run_time_ns / 1e9)
+
     def count_truncated(self, field: str) -> None:
         """Count an event's member that was cut short, by its name in `Process.truncated`."""
         self._truncated.labels(field).inc()
@@ -184,7 +195,7 @@ class Metrics:
             return openmetrics.CONTENT_TYPE_LATEST, body
         return CONTENT_TYPE_PLAIN_0_0_4, generate_latest(self._registry)
 
-    def _advance(self, counter: prometheus.Counter, total: int) -> None:
+    def _advance(self, counter: prometheus.Counter, total: float) -> None:
         with self._lock:
             seen = self._totals_seen.get(counter, 0)
             # A smaller total is of something that was opened anew.

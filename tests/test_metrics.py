@@ -234,3 +234,22 @@ def test_process_metrics_are_of_this_process(metrics):
     os.close(reader)
     os.close(writer)
     assert after - before == 2
+
+
+class TestKernel:
+    def test_the_filter_and_what_it_held_back(self, metrics):
+        """One series is 1; totals are taken over, not added up."""
+        metrics.declare_filter(is_on=True)
+        metrics.observe_filtered("core", 5)
+        metrics.observe_filtered("core", 7)
+        assert {("hullwatch_kernel_filter", "on"): 1, ("hullwatch_kernel_filter", "off"): 0} == own(metrics, "kernel")
+        assert {("hullwatch_events_filtered_total", "core"): 7} == own(metrics, "events_filtered")
+
+    def test_the_cost_of_a_program(self, metrics):
+        """Runs and seconds follow the kernel's own totals."""
+        metrics.observe_program("on_exec", runs=10, run_time_ns=5_000)
+        metrics.observe_program("on_exec", runs=30, run_time_ns=2_000_000_000)
+        assert {
+            ("hullwatch_bpf_run_seconds_total", "on_exec"): 2,
+            ("hullwatch_bpf_runs_total", "on_exec"): 30,
+        } == own(metrics, "bpf")

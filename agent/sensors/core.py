@@ -12,7 +12,7 @@ from pathlib import Path
 from agent.errors import DecodeError, SensorError
 from agent.event import Event, FieldValue, File
 from agent.sensors import wire
-from agent.sensors.libbpf import BpfObject, has_helper, possible_cpus
+from agent.sensors.libbpf import BpfObject, ProgramStats, has_helper, possible_cpus
 
 NAME = "core"
 OBJECT = Path(__file__).with_name("exec.bpf.o")
@@ -90,6 +90,10 @@ class CoreSensor:
     def filtered(self) -> int:
         """Count the execs that no rule could match and that the kernel therefore kept to itself."""
         return self._bpf.sum_per_cpu("filtered", 0)
+
+    def cost(self) -> Mapping[str, ProgramStats]:
+        """Give what the kernel counts of each program; nothing while kernel.bpf_stats_enabled is 0."""
+        return {PROGRAM: self._bpf.program_stats(PROGRAM)}
 
     def lost(self) -> dict[str, int]:
         """Count what never became an event, by reason, since the sensor opened."""

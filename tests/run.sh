@@ -8,7 +8,7 @@ missing=""
 for program in \
 	rsyslogd:rsyslog prometheus:prometheus dockerd:docker.io containerd:containerd runc:runc \
 	busybox:busybox-static podman:podman crun:crun docker-compose:docker-compose curl:curl sudo:sudo \
-	kubectl:kubernetes-client mmdebstrap:mmdebstrap unshare:util-linux; do
+	kubectl:kubernetes-client mmdebstrap:mmdebstrap unshare:util-linux ps:procps; do
 	command -v "${program%%:*}" >/dev/null || missing="$missing ${program#*:}"
 done
 if [ -n "$missing" ]; then

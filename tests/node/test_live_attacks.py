@@ -93,7 +93,7 @@ class TestOtherNames:
         """A second name of one file, of which the first was used honestly before."""
         node.sh(
             "mkdir bin-$TOKEN; cp $(command -v docker) bin-$TOKEN/docker; ln bin-$TOKEN/docker $TOKEN-y;"
-            f"bin-$TOKEN/docker --version; bin-$TOKEN/docker --version; sleep 0.3; ./$TOKEN-y {self.RUN}",
+            "bin-$TOKEN/docker --version; sleep 0.3; ./$TOKEN-y run -v/:/h --name $TOKEN hull/busybox true",
             token,
         )
         node.expect(token, "critical", process__executable=f"{node.directory}/{token}-y", renamed=True)
@@ -102,7 +102,7 @@ class TestOtherNames:
         """The same by a mount, which changes nothing of the file, not even a time."""
         script = (
             "docker --version; sleep 0.3; touch $TOKEN-b; mount --bind $(readlink -f $(command -v docker)) $TOKEN-b;"
-            f"./$TOKEN-b {self.RUN}; umount $TOKEN-b"
+            "./$TOKEN-b run -v/:/h --name $TOKEN hull/busybox true; umount $TOKEN-b"
         )
         node.sh(script, token)
         node.expect(token, "critical", process__executable=f"{node.directory}/{token}-b", renamed=True)

@@ -75,6 +75,7 @@ FACTS: Mapping[str, str] = {
     "userns-map:": "a range of host users that the container's users are",
     "volumes-from:": "the volumes of another container",
     "with-ns:": "a namespace file that the container joins",
+    "workdir:": "a working directory behind an open descriptor, which may lead to the host",
 }
 
 

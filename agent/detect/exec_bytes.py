@@ -15,7 +15,7 @@ from collections.abc import Iterable
 import msgspec
 
 from agent.detect.automaton import ACCEPTED, ALL_BYTES, HIGH, NUL, Nfa
-from agent.detect.pieces import Piece, Steps, Where, text_steps
+from agent.detect.pieces import ALL_ASCII, LOOP, Piece, Steps, Where, text_steps
 
 _SLASH = 1 << ord("/")
 _SPACE = 1 << ord(" ")
@@ -88,32 +88,50 @@ def _origin(layout: Layout, piece: Piece) -> int:
 
 
 def _add_piece(nfa: Nfa, origin: int, piece: Piece) -> None:
-    steps = piece.steps
-    last = nfa.add_node() if piece.end else ACCEPTED
-    if piece.end:
-        nfa.add_edge(last, NUL, ACCEPTED)
-    nodes = [origin, *(nfa.add_node() for _ in steps[1:]), last] if steps else [origin]
-    if not steps:
-        nfa.add_edge(origin, NUL, ACCEPTED)
-    for index, step in enumerate(steps):
-        some = step | NUL if step & _SPACE and piece.where is Where.COMMAND_LINE else step
-        nfa.add_edge(nodes[index], some, nodes[index + 1])
-        if any(step >> ord(letter) & 1 for letter in piece.strays):
-            more = nfa.add_node()
-            nfa.add_edge(nodes[index], HIGH, more, nodes[index + 1])
-            nfa.add_edge(more, HIGH, more, nodes[index + 1])
-        for count in _shown_bytes(piece, index):
-            nfa.add_edge(nodes[index], HIGH, nodes[index + count])
-
-
-# How many of the steps from `index` on may all be characters of one ``\xNN``.
-def _shown_bytes(piece: Piece, index: int) -> list[int]:
-    rest = piece.steps[index:]
-    counts = []
-    for skipped in range(1 if index or piece.start else len(_SHOWN_BYTE)):
-        shown = _SHOWN_BYTE[skipped:]
-        if len(rest) < len(shown) and piece.end:
+    first, known = len(nfa.edges), len(nfa.edges[origin])
+    ends = [origin]
+    for index, step in enumerate(piece.steps):
+        some = step & ALL_ASCII
+        if some & _SPACE and piece.where is Where.COMMAND_LINE:
+            some |= NUL
+        is_last = index == len(piece.steps) - 1 and not piece.end
+        following = ACCEPTED if is_last else nfa.add_node()
+        _add_edges(nfa, ends, some, following)
+        if step & LOOP:
+            nfa.add_edge(following, some, following)
+            ends.append(following)
             continue
-        if all(step & byte for step, byte in zip(rest, shown, strict=False)):
-            counts.append(min(len(rest), len(shown)))
-    return counts
+        if any(some >> ord(letter) & 1 for letter in piece.strays):
+            more = nfa.add_node()
+            _add_edges(nfa, [*ends, more], HIGH, more, following)
+        ends = [following]
+    if piece.end:
+        _add_edges(nfa, ends, NUL, ACCEPTED)
+    _add_shown_bytes(nfa, origin, nfa.edges[origin][known:], first, is_anywhere=not piece.start)
+
+
+def _add_edges(nfa: Nfa, sources: Iterable[int], some: int, *targets: int) -> None:
+    for source in sources:
+        nfa.add_edge(source, some, *targets)
+
+
+# One byte leads where the four characters do that it may be shown as; from anywhere, also where some of them do.
+def _add_shown_bytes(nfa: Nfa, origin: int, begun: list[tuple[int, int]], first: int, *, is_anywhere: bool) -> None:
+    def follow(node: int) -> set[int]:
+        nodes = {node}
+        for some in _SHOWN_BYTE:
+            nodes = {
+                target
+                for each in nodes
+                for step, target in (begun if each == origin else nfa.edges[each])
+                if step & some
+            }
+            if ACCEPTED in nodes:
+                return {ACCEPTED}
+            if node == origin and is_anywhere:
+                nodes.add(origin)
+        return nodes - {origin}
+
+    for node in (origin, *range(first, len(nfa.edges))):
+        if targets := follow(node):
+            nfa.add_edge(node, HIGH, *targets)

@@ -4,17 +4,19 @@ What a regular expression needs: sequences of character sets, one of which stand
 The subset of RE2 that is read here is regular and plain; whatever is not understood yields nothing at all.
 Each part of an expression is known by four sets of sequences: all texts that it matches, where those are
 few (`whole`), how its matches begin (`heads`) and end (`tails`), and the best of what must stand anywhere
-inside (`inner`). The empty sequence in a set says that nothing is known.
+inside (`inner`). The empty sequence in a set says that nothing is known. Anchors are steps of their own,
+repetitions of a few characters are loops.
 
 Source: R. Cox, Regular Expression Matching with a Trigram Index, 2012, for the four sets.
 """
 
+import functools
 import re
 from collections.abc import Iterable
 
 import msgspec
 
-from agent.detect.pieces import ALL_ASCII, Steps, is_common, text_steps, weigh_steps
+from agent.detect.pieces import ALL_ASCII, LOOP, TEXT_END, TEXT_START, Steps, is_common, text_steps, weigh_steps
 
 Sequences = frozenset[Steps]
 
@@ -22,12 +24,14 @@ _NOTHING_KNOWN: Sequences = frozenset(((),))
 _MANY = 96  # sequences that joining two sets may make
 _MOST = 1000  # sequences in a set
 _LONG = 20  # steps in a sequence
+_WIDEST_LOOP = 16  # characters: of any that may go on like this, the automaton would have a second copy
 
 _GROUP = re.compile(r"\?(?:P?<\w+>|[imsU-]*:)", re.ASCII)
 _FLAGS = re.compile(r"\(\?[imsU-]+\)")
 _CLASS = re.compile(r"\[(\^?)(\]?(?:\[:\^?\w+:\]|\\.|[^\]\\])*)\]", re.DOTALL)
 _PLAIN_CLASS = re.compile(r"(?:\\[dsw]|\\[^a-zA-Z0-9]|[^\\\[])+", re.DOTALL)
 _MEMBER = re.compile(r"\\([dsw])|(\\?.)(?:-(\\?[^\]]))?", re.DOTALL)
+_MULTI_LINE = re.compile(r"\(\?[a-zA-Z]*m")
 _REPEAT = re.compile(r"(?:([*+?])|\{([0-9]+)(,?)([0-9]*)\})\??")
 
 
@@ -63,15 +67,17 @@ _EMPTY = _exactly(())
 _ANYTHING = _Part(None, _NOTHING_KNOWN, _NOTHING_KNOWN, None)
 
 
-def required_steps(pattern: str) -> Sequences:
+def required_steps(pattern: str, *, whole: bool = False) -> Sequences:
     """
-    Find sequences of which at least one stands in any text that an RE2 expression matches anywhere in.
+    Find sequences of which at least one stands in any text that an RE2 expression matches, anywhere or `whole`.
 
     Returns:
-        Nothing where nothing can be told. Letters stand for both of their cases.
+        Nothing where nothing can be told. Letters stand for both of their cases; `TEXT_START` and `TEXT_END`
+        are the text's own ends.
     """
     try:
         part, end = _alternatives(pattern, 0)
+        part = _joined(_joined(_exactly((TEXT_START,)), part), _exactly((TEXT_END,))) if whole else part
     except (_NotUnderstood, RecursionError):
         return frozenset()
     best = _best((part.whole, part.heads, part.tails, part.inner)) if end == len(pattern) else None
@@ -120,7 +126,7 @@ def _atom(pattern: str, position: int) -> tuple[_Part, int]:
     if character in "*+?":
         raise _NotUnderstood
     if character in "^$":
-        return _EMPTY, position + 1
+        return _anchor(character, pattern), position + 1
     return (_ANYTHING if character == "." else _character(character)), position + 1
 
 
@@ -133,13 +139,22 @@ def _escape(character: str) -> _Part:
         return _exactly((_SHORTHANDS[character],))
     if character in _CONTROLS:
         return _character(_CONTROLS[character])
-    if character and character in "bBAz":
+    if character and character in "bB":
         return _EMPTY
+    if character and character in "Az":
+        return _exactly((TEXT_START if character == "A" else TEXT_END,))
     if character and character in "DSW":
         return _ANYTHING
     if not character or character.isalnum() or not character.isascii():
         raise _NotUnderstood
     return _character(character)
+
+
+# With the flag m they also stand at the ends of lines.
+def _anchor(character: str, pattern: str) -> _Part:
+    if _MULTI_LINE.search(pattern):
+        return _ANYTHING
+    return _exactly((TEXT_START if character == "^" else TEXT_END,))
 
 
 def _class(pattern: str, position: int) -> tuple[_Part, int]:
@@ -156,17 +171,21 @@ def _class(pattern: str, position: int) -> tuple[_Part, int]:
 
 
 def _repeated(atom: _Part, repeat: re.Match[str]) -> _Part:
-    sign, least, comma, most = repeat.groups()
-    if sign == "?" or (least == "0" and most == "1"):
+    sign, digits, comma, _ = repeat.groups()
+    if sign == "?" or repeat[0].startswith("{0,1}"):
         return _either(_EMPTY, atom)
-    if sign == "*" or (least is not None and int(least) == 0):
-        return _ANYTHING
-    if least is not None and not comma and int(least) <= _LONG:
-        part = _EMPTY
-        for _ in range(int(least)):
-            part = _joined(part, atom)
-        return part
-    return _Part(None, atom.heads, atom.tails, atom.inner)
+    least = int(digits) if digits else int(sign == "+")
+    part = _EMPTY
+    for _ in range(min(least, _LONG)):
+        part = _joined(part, atom)
+    return part if digits and not comma and least <= _LONG else _joined(part, _loop(atom))
+
+
+def _loop(atom: _Part) -> _Part:
+    steps = [steps[0] for steps in atom.whole or () if len(steps) == 1]
+    some = functools.reduce(int.__or__, steps, 0)
+    is_narrow = atom.whole is not None and len(steps) == len(atom.whole) and some.bit_count() <= _WIDEST_LOOP
+    return _exactly((some | LOOP,)) if is_narrow and some <= ALL_ASCII else _ANYTHING
 
 
 def _joined(left: _Part, right: _Part) -> _Part:
@@ -210,7 +229,7 @@ def _best(several: Iterable[Sequences | None]) -> Sequences | None:
 
 # Among equals the one that asks for more.
 def _weigh(sequences: Sequences) -> tuple[float, int]:
-    weight = sum(max(weigh_steps(steps), 0.5 * is_common(steps)) for steps in sequences)
+    weight = sum(max(weigh_steps(steps), float(is_common(steps))) for steps in sequences)
     return weight, -min(map(len, sequences))
 
 

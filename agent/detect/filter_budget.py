@@ -9,7 +9,8 @@ from agent.detect.intent_bytes import add_intents
 from agent.detect.pieces import INTENT, UNLINKED, Pieces, shorten
 
 LENGTHS = (12, 8, 6, 4)  # steps to which pieces are shortened in turn
-_RAW = 4  # before it is minimised an automaton may have so many times the states
+_RAW = 3  # before it is minimised an automaton may have so many times the states
+_HOPE = 1.5  # and so many steps of pieces may fit into one state
 _INTENT_COST = 1000  # steps that the pattern for intents is worth
 
 
@@ -37,7 +38,7 @@ def fit(several: Sequence[Pieces], *, max_states: int) -> tuple[Sequence[Pieces]
     Returns:
         Each rule's pieces as they were used, in the same order; no automaton where not even the shortest fit.
     """
-    room = max_states
+    room = int(_HOPE * max_states)
     while True:
         used = _shorten_some(several, room)
         if used is None:

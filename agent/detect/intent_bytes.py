@@ -8,7 +8,7 @@ arguments (sudo, env, find -exec, sh -c). So what must be there is:
 
 - a tool's name or alias where a word begins, in path or arguments, and behind it what `naming.find_tool`
   takes for no other name: the end of the word, a version, a mark of a package, a plug-in of kubectl;
-- or, in the arguments, one of the marks of `_MARKS` and of `_add_*`.
+- or, in the arguments, one of the marks of `_MARKS` and of `_add_*`: an API's paths and ports, a socket's file.
 
 In a shell's text quotes, backslashes and ``$`` may stand between any two letters, level upon level. None
 of them begins or ends a word, so they are read as if they were not there. What else a shell's text can
@@ -22,7 +22,7 @@ one that is longer by its broken bytes (four characters each), possibly inside a
 
 from agent.detect.automaton import ACCEPTED, ALL_BYTES, HIGH, NUL, Nfa
 from agent.detect.exec_bytes import QUOTES, WORD, Layout
-from agent.intent.argv import READ_TOOLS, TELLING
+from agent.intent.argv import READ_TOOLS
 from agent.intent.naming import ALIASES, MARKS
 
 
@@ -33,7 +33,7 @@ def _set(text: str) -> int:
 _ESCAPES = _set("\\$")
 _BEGUN = 3  # letters
 _TELLING_LETTERS = 2  # of a mark: nothing else that is common begins with them
-_LONGEST_NAME = 9  # letters: what begins like that is rare enough
+_LONGEST_NAME = 10  # letters: nothing else begins like that
 _BACKSLASH, _LINE_END = _set("\\"), _set("\n")
 _DIGITS = _set("0123456789")
 # What may stand behind a name's last letter in a command line, and what is stripped of one.
@@ -54,11 +54,8 @@ _MARKS = (
     "/kubelet/device-",
     "/kubelet/pod-",
     "$IFS",
-    "-address",  # options that only a runtime's client has
-    "--runtime-e",
 )
 _PORTS = ("2375", "2376", "4243", "10250", "10255")
-_PATH_STARTS = ("/", "./", "../", "unix:", "npipe:")
 
 
 def add_intents(nfa: Nfa, layout: Layout) -> None:
@@ -74,7 +71,6 @@ def add_intents(nfa: Nfa, layout: Layout) -> None:
     _add_socket_option(nfa, layout)
     _add_api_version(nfa, layout)
     _add_spelt_letters(nfa, layout)
-    _add_telling_options(nfa, layout)
 
 
 def _add_names(nfa: Nfa, source: int, *, quoted: bool) -> None:
@@ -84,7 +80,7 @@ def _add_names(nfa: Nfa, source: int, *, quoted: bool) -> None:
     names |= {alias: tool for alias, tool in ALIASES.items() if tool in names}
     for name, tool in sorted(names.items()):
         head = name[:_LONGEST_NAME]
-        if head != name and not any(other.startswith(head) and len(other) <= len("containerd") for other in names):
+        if head not in names:
             _add_text(nfa, source, head, ACCEPTED, quoted=quoted)
         else:
             _add_text(nfa, source, name, plugin_end if tool in _PLUGIN_TOOLS else name_end, quoted=quoted)
@@ -175,14 +171,3 @@ def _add_spelt_letters(nfa: Nfa, layout: Layout) -> None:
     nfa.add_edge(layout.args, _set("$"), sign)
     nfa.add_edge(sign, QUOTES & ~_set("'") | _LINE_END, sign)
     nfa.add_edge(sign, _set("'"), ACCEPTED)
-
-
-# With a path that may be a link to a runtime's socket, or lie below the working directory.
-def _add_telling_options(nfa: Nfa, layout: Layout) -> None:
-    gap, value = _add_quoted(nfa), _add_quoted(nfa)
-    for option in sorted(set(TELLING) - {"--address", "-address", "--runtime-endpoint"}):
-        _add_text(nfa, layout.args_word, option, gap)
-    nfa.add_edge(gap, NUL | _set("=\t\n "), value)
-    nfa.add_edge(value, NUL | _set("\t\n "), value)
-    for start in _PATH_STARTS:
-        _add_text(nfa, value, start, ACCEPTED)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from agent.detect.factors import required_steps
 from agent.detect.fields import resolve_field
 from agent.detect.matcher import as_boolean, as_text, compile_predicate
-from agent.detect.pieces import INTENT, UNLINKED, Piece, Pieces, Where, pieces_of, weigh
+from agent.detect.pieces import INTENT, UNLINKED, Piece, Pieces, Where, anchor, count_steps, pieces_of, weigh
 from agent.detect.predicate import (
     Always,
     And,
@@ -110,7 +110,8 @@ def _of_text(where: Where, test: Equals | Like | Regex) -> Pieces | None:
             )
         case Like(_, patterns, ignore_case):
             return _union(_of_pattern(where, pattern, ignore_case=ignore_case) for pattern in patterns)
-    pieces = frozenset(Piece(where, steps, strays=_FOLDED) for steps in required_steps(test.pattern))
+    sequences = required_steps(test.pattern, whole=test.whole)
+    pieces = frozenset(anchor(where, steps, strays=_FOLDED) for steps in sequences)
     return pieces if pieces and all(map(_tells, pieces)) else None
 
 
@@ -132,7 +133,7 @@ def _best(pieces: Iterable[Piece]) -> Pieces | None:
 
 
 def _tells(piece: Piece) -> bool:
-    return len(piece.steps) + piece.start + piece.end >= _SHORTEST
+    return count_steps(piece.steps) + piece.start + piece.end >= _SHORTEST
 
 
 def _union(several: Iterable[Pieces | None]) -> Pieces | None:

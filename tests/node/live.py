@@ -102,7 +102,7 @@ class Node:
             return [alert for alert in self.about(token) if _deserves(alert, floor, techniques, proof)]
 
         try:
-            return wait_until(look, "the alert", 10)[0]
+            return wait_until(look, "the alert", 30)[0]
         except AssertionError:
             raise AssertionError(
                 f"no alert of {floor} with {techniques} and {proof}; there are {brief(self.about(token))}"

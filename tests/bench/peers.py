@@ -67,7 +67,6 @@ def _measure_pair(native, run):
 
     native.spawn(300, tiny, *BENIGN, cpu=0)
     base_us, full_base_us = one(), full()
-    programs_before = _programs()
     with run() as pids:
         native.spawn(300, tiny, *BENIGN, cpu=0)
         _drain(pids)
@@ -78,28 +77,27 @@ def _measure_pair(native, run):
         full_with_us = full()
         _drain(pids)
         resident = _resident_mib(pids)
-        kernel_us = _measure_kernel(native, tiny, programs_before)
+        kernel_us = _measure_kernel(native, tiny, pids)
     return Pair(base_us, with_us, full_base_us, full_with_us, kernel_us, user_us, resident)
 
 
-def _measure_kernel(native, tiny, programs_before):
+def _measure_kernel(native, tiny, pids):
     with counting():
-        before = _programs()
+        before_ns = _programs_ns(pids)
         native.spawn(EXECS, tiny, *BENIGN, cpu=0)
-        after = _programs()
-    own = [number for number in after if number not in programs_before]
-    if not own:
-        return None
-    return sum(after[number] - before.get(number, 0) for number in own) / EXECS / 1000
+        after_ns = _programs_ns(pids)
+    return None if after_ns is None else (after_ns - before_ns) / EXECS / 1000
 
 
-def _programs():
-    """Run time of every loaded BPF program, ns by id."""
+def _programs_ns(pids):
+    # Others on this machine may have programs loaded as well.
+    holders = set(find_descendants(pids))
     try:
         done = subprocess.run(("bpftool", "-j", "prog", "show"), capture_output=True, check=True)
     except FileNotFoundError:
         raise click.ClickException("needs bpftool; on Debian: apt-get install bpftool") from None
-    return {program["id"]: program.get("run_time_ns", 0) for program in json.loads(done.stdout)}
+    own = [each for each in json.loads(done.stdout) if holders & {holder["pid"] for holder in each.get("pids", ())}]
+    return sum(program.get("run_time_ns", 0) for program in own) if own else None
 
 
 def _cpu_ns(pids):

@@ -134,6 +134,16 @@ class TestOthers:
         intent = read(line)
         assert ("docker", "/run/docker.sock", ("listen:tcp://:2375",)) == (intent.tool, intent.endpoint, intent.facts)
 
+    @pytest.mark.parametrize("word", ["TCP:203.0.113.4:443", "openssl-connect:203.0.113.4:443,verify=0"])
+    def test_relay_outwards(self, word):
+        """A relay may call out instead of listening."""
+        assert ("relay:tcp://203.0.113.4:443",) == read(f"socat {word} UNIX:/run/docker.sock").facts
+
+    def test_escaped_socket(self):
+        """Client libraries take the socket's path inside of a URL."""
+        line = "python3 -c 'r.get(\"http+unix://%2Fvar%2Frun%2Fdocker.sock/info\")'"
+        assert "/run/docker.sock" == read(line).endpoint
+
     def test_kubelet(self):
         """The kubelet's own API."""
         intent = read("curl -k https://10.0.0.5:10250/run/default/web/app -d cmd=id")

@@ -95,6 +95,14 @@ class TestCtr:
         intent = read("ctr --address /run/b.sock -n k8s.io c ls", env=env)
         assert ("/run/b.sock", "k8s.io") == (intent.endpoint, intent.namespace)
 
+    @pytest.mark.parametrize(
+        ("options", "fact"),
+        [("--cgroup ''", "cgroup-parent:"), ("-cgroup=/x", "cgroup-parent:/x"), ("--sandbox s", "sandbox:s")],
+    )
+    def test_place(self, options, fact):
+        """Its cgroup, where an empty name is the caller's own, and the pod that it is put into."""
+        assert (fact,) == read(f"ctr run {options} i x").facts
+
 
 class TestCrictl:
     """urfave/cli with clusters."""

@@ -6,6 +6,7 @@ Docker's Engine API and podman's beside it over a socket or TCP, the kubelet's A
 
 import re
 from collections.abc import Callable, Sequence
+from urllib.parse import unquote
 
 import msgspec
 
@@ -67,6 +68,7 @@ _SOCAT_SOCKET = re.compile(
 )
 _SOCAT_LISTEN = re.compile(r"(?:TCP[46]?|OPENSSL|SSL|VSOCK)-L(?:ISTEN)?:([^,!]+)", re.IGNORECASE)
 
+_SOCAT_CONNECT = re.compile(r"(?:TCP[46]?|OPENSSL|SSL|VSOCK|SOCKS[45]A?|PROXY)(?:-CONNECT)?:([^,!]+)", re.IGNORECASE)
 _SOCAT_PROGRAM = re.compile(r"(?:EXEC|SYSTEM|SHELL):", re.IGNORECASE)
 
 _SOCKET_IN_TEXT = re.compile(r"/[\w./-]+\.sock\b")
@@ -251,8 +253,9 @@ def _read_socat(argv: Sequence[str], around: Around) -> Intent | None:
     socket = next((path for path in sockets if is_runtime_socket(path)), None)
     if socket is None:
         return None
-    facts = tuple(f"listen:{_name_listener(match[1])}" for word in words for match in _SOCAT_LISTEN.finditer(word))
-    return _name_engine(_Request("", "", "", socket, None, None, facts), {})
+    facts = [f"listen:{_name_listener(match[1])}" for word in words for match in _SOCAT_LISTEN.finditer(word)]
+    facts += [f"relay:tcp://{match[1]}" for word in words for match in _SOCAT_CONNECT.finditer(word)]
+    return _name_engine(_Request("", "", "", socket, None, None, tuple(facts)), {})
 
 
 def _name_listener(address: str) -> str:
@@ -261,7 +264,7 @@ def _name_listener(address: str) -> str:
 
 def read_program(text: str, around: Around) -> Intent | None:
     """Read a program's text, as of ``python3 -c``, for the runtime socket or the client library that it names."""
-    socket = next(iter(_find_sockets(text[:65536], around)), None)
+    socket = next(iter(_find_sockets(unquote(text[:65536]), around)), None)
     if socket is not None:
         return _name_engine(_Request("", "", "", socket, None, None), {})
     return Intent(tool="docker", source="api") if _DOCKER_LIBRARY.search(text[:65536]) else None

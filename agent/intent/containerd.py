@@ -91,6 +91,8 @@ def _read_facts(options: Parsed, *, without_devices: bool) -> tuple[str, ...]:
     facts = [f"runtime:{value[:256]}" for value in every(options, "runtime", "runc-binary")]
     facts += [f"seccomp-profile:{value[:256]}" for value in every(options, "seccomp-profile")]
     facts += [f"device-cgroup-rule:{value[:64]}" for value in every(options, "device-cgroup-rule")]
+    facts += [f"cgroup-parent:{value[:256]}" for value in every(options, "cgroup")]
+    facts += [f"sandbox:{value[:256]}" for value in every(options, "sandbox")]
     facts += [f"with-ns:{value[:256]}" for value in every(options, "with-ns")]
     facts += [
         f"propagation:{value}" for value in every(options, "rootfs-propagation") if value in {"shared", "rshared"}

@@ -242,6 +242,19 @@ class TestVerbs:
         assert "runtime:/tmp/r" in read("podman run --runtime /tmp/r x").facts
         assert (FileReference("manifest", "/work/pod.yaml"),) == read("podman kube play pod.yaml").files
 
+    @pytest.mark.parametrize("verb", ["copy", "add"])
+    def test_buildah_copy(self, verb):
+        """The host's files that go into a working container; not those of another image or of the web."""
+        intent = read(f"buildah {verb} w /etc/shadow s /x")
+        assert ("cp", ("/etc/shadow", "/work/s"), ("copy-in",)) == (intent.verb, intent.host_paths, intent.facts)
+        assert ("/work/s",) == read(f"buildah {verb} w s").host_paths
+        assert () == read(f"buildah {verb} --from alpine w /etc/shadow /x").host_paths
+        assert () == read(f"buildah {verb} w https://h/x /x").host_paths
+
+    def test_connection(self):
+        """The address that a name stands for from now on."""
+        assert "tcp://h:1" == read("podman system connection add x tcp://h:1").endpoint
+
     def test_buildah(self):
         """buildah takes a command's options before its name as well."""
         assert {"capabilities": ("ALL",), "mounts": ("/",)} == powers("buildah --cap-add=all run -v /:/h c sh")

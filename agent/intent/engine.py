@@ -149,6 +149,24 @@ def read_copy(words: Sequence[str], around: Around) -> Members:
     return {"target": target, "host_paths": tuple(normalise_path(path, around) for path in paths), "facts": facts}
 
 
+def _read_buildah_copy(invocation: Invocation, around: Around) -> Members:
+    # CONTAINER SOURCE... [DESTINATION], as Dockerfile's COPY and ADD.
+    words = invocation.words
+    given = words[1:2] if len(words) < 3 else words[1:-1]
+    sources = [] if last(invocation.options, "from") else [word for word in given[:64] if "://" not in word]
+    return {
+        "verb": "cp",
+        "target": words[0] if words else None,
+        "host_paths": tuple(normalise_path(path, around) for path in sources),
+        "facts": ("copy-in",),
+    }
+
+
+def _read_connection(invocation: Invocation, around: Around) -> Members:
+    words = invocation.words
+    return {"target": words[0] if words else None, "endpoint": name_endpoint(words[1], around) if words[1:] else None}
+
+
 def _read_volume(invocation: Invocation, around: Around) -> Members:
     found = read_volume_options(every(invocation.options, "opt"), around)
     words = invocation.words
@@ -241,6 +259,9 @@ _READERS: dict[str, Callable[[Invocation, Around], Members]] = {
     "create": _read_run,
     "from": _read_run,
     "buildah run": _read_buildah_run,
+    "buildah copy": _read_buildah_copy,
+    "buildah add": _read_buildah_copy,
+    "system connection add": _read_connection,
     "service create": _read_run,
     "service update": _read_update,
     "pod create": _read_run,

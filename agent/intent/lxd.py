@@ -83,6 +83,8 @@ def _read_device_add(invocation: Invocation, around: Around) -> Members:
 
 def _read_device(fields: Sequence[str], around: Around) -> Members:
     given = dict(field.partition("=")[::2] for field in fields if "=" in field)
+    if given.get("connect", "").startswith("unix:/"):
+        return name_mounts((Mount(normalise_path(given["connect"].removeprefix("unix:"), around)),))
     source = given.get("source") or ("" if given.get("type") == "disk" else given.get("path", ""))
     if not source.startswith(("/", ".")):
         return {}
@@ -91,6 +93,11 @@ def _read_device(fields: Sequence[str], around: Around) -> Members:
     writable = given.get("readonly", "false").lower() not in {"true", "1", "yes", "on"}
     facts = ("propagation:shared",) if "shared" in given.get("propagation", "") else ()
     return {**name_mounts((Mount(path, writable, is_device),)), **({"facts": facts} if facts else {})}
+
+
+def _read_storage(invocation: Invocation, around: Around) -> Members:
+    words = invocation.words
+    return {**_read_device(words[2:], around), "target": words[0] if words else None}
 
 
 def _read_exec(invocation: Invocation, _around: Around) -> Members:
@@ -136,6 +143,7 @@ _READERS: dict[str, Callable[[Invocation, Around], Members]] = {
     **dict.fromkeys(
         ("config device add", "config device set", "config device override", "profile device add"), _read_device_add
     ),
+    "storage create": _read_storage,
     "exec": _read_exec,
     "file push": _read_push,
     "file pull": _read_pull,

@@ -224,6 +224,12 @@ class TestNspawn:
         assert {"mounts": ("/",)} == powers("systemd-nspawn --directory / sh")
         assert {} == powers("systemd-nspawn -bD /srv/c -n")
 
+    def test_devices(self):
+        """A device as the image, or one that the unit is let to."""
+        assert {"devices": ("/dev/sda",)} == powers("systemd-nspawn -i /dev/sda")
+        assert {"devices": ("/dev/sda",)} == powers("systemd-nspawn -D /srv/c '--property=DeviceAllow=/dev/sda rwm'")
+        assert {} == powers("systemd-nspawn -i /srv/c.raw -p DeviceAllow=")
+
     def test_network(self):
         """Without a network option it shares the host's; that is its default, so a fact."""
         assert ("shared-network",) == read("systemd-nspawn -D /srv/c").facts
@@ -235,6 +241,31 @@ class TestNspawn:
         assert ("exec", "web", "root", ("/bin/sh",)) == (intent.verb, intent.target, intent.user, intent.command)
         assert ".host" == read("machinectl shell").target
         assert {"mounts": ("/etc",)} == powers("machinectl bind web /etc /mnt")
+
+
+class TestSystemdRun:
+    """A unit in a machine, not on the host."""
+
+    def test_machine(self):
+        """It is an exec in the container of that name."""
+        intent = read("systemd-run -M web -t /bin/bash -l")
+        assert ("machinectl", "exec", "web", True, ("/bin/bash", "-l")) == (
+            intent.tool,
+            intent.verb,
+            intent.target,
+            intent.interactive,
+            intent.command,
+        )
+        assert ("web", "root") == (
+            read("systemd-run --machine=root@web ls").target,
+            read("systemd-run -Mroot@web ls").user,
+        )
+        assert ("sh",) == read("systemd-run -M web -S").command
+
+    def test_host(self):
+        """The host has a name as well."""
+        assert read("systemd-run -M .host ls") is None
+        assert {"privileged": True} == powers("systemd-run --machine=me@.host docker run --privileged alpine")
 
 
 class TestLxd:
@@ -252,6 +283,14 @@ class TestLxd:
             ("lxc config set c raw.idmap 'both 0 0'", {"host_namespaces": ("user",)}),
             ("lxc config set c raw.lxc lxc.apparmor.profile=unconfined", {"unconfined": ("apparmor",)}),
             ("lxc list", {}),
+            (
+                "lxc config device add c s proxy listen=unix:/d connect=unix:/run/docker.sock",
+                {"mounts": ("/run/docker.sock",)},
+            ),
+            ("lxc config device add c s proxy listen=tcp:0.0.0.0:80 connect=tcp:127.0.0.1:80", {}),
+            ("lxc storage create s dir source=/", {"mounts": ("/",)}),
+            ("incus storage create s zfs source=/dev/sdb", {"devices": ("/dev/sdb",)}),
+            ("lxc storage create s dir", {}),
         ],
     )
     def test_powers(self, line, expected):

@@ -20,7 +20,7 @@ from agent.intent.kubectl import read_kubectl
 from agent.intent.lxd import read_daemon, read_lxd
 from agent.intent.model import Intent, merge_intents
 from agent.intent.mounts import Around
-from agent.intent.namespaces import read_namespaces
+from agent.intent.namespaces import read_machine_run, read_namespaces
 from agent.intent.naming import Name, find_tool
 from agent.intent.runtimes import read_runtime
 from agent.intent.tables.containerd import CRICTL, CTR
@@ -61,6 +61,10 @@ def _compose(tool: str, argv: Sequence[str], around: Around) -> Intent:
     return read_engine("docker" if words[:1] == ("compose",) else tool, argv, around)
 
 
+def _systemd_run(_tool: str, argv: Sequence[str], _around: Around) -> Intent | None:
+    return read_machine_run(argv)
+
+
 def _chroot_or_lxc(tool: str, argv: Sequence[str], around: Around) -> Intent:
     return read_namespaces(tool, argv, around)
 
@@ -78,6 +82,7 @@ _READERS: dict[str, _Reader] = {
     **dict.fromkeys(
         ("nsenter", "unshare", "chroot", "capsh", "systemd-nspawn", "machinectl", "lxc-attach"), _chroot_or_lxc
     ),
+    "systemd-run": _systemd_run,
     **dict.fromkeys(("lxc", "incus"), read_lxd),
     **dict.fromkeys(("dockerd", "containerd", "buildkitd"), read_daemon),
     **dict.fromkeys(API_CLIENTS, read_api),

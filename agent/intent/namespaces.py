@@ -9,6 +9,7 @@ from agent.intent.mounts import Around, Mount, normalise_path
 from agent.intent.options import Table
 from agent.intent.powers import name_mounts, parse_capabilities
 from agent.intent.tables.namespaces import CAPSH, CHROOT, LXC_ATTACH, MACHINECTL, NSENTER, NSPAWN, UNSHARE
+from agent.intent.tables.wrappers import WRAPPERS
 
 # The namespaces that nsenter and unshare have an option for, by that option's name.
 _OPTIONS = ("mount", "uts", "ipc", "net", "pid", "user", "cgroup", "time")
@@ -106,6 +107,11 @@ def _read_nspawn(parsed: Parsed, around: Around) -> Intent:
     mounts = [Mount(normalise_path(_bind_source(value), around), writable) for value, writable in binds]
     if directory is not None and normalise_path(directory, around) == "/":
         mounts.append(Mount("/", not is_on(parsed, "ephemeral", "read-only")))
+    image = last(parsed, "image", "machine")
+    devices = [image] if image and image.startswith("/dev/") else []
+    properties = [value.partition("=") for value in every(parsed, "property")]
+    devices += [value.split()[0] for key, _, value in properties if key == "DeviceAllow" and value.startswith("/dev/")]
+    mounts += [Mount(normalise_path(path, around), device=True) for path in devices]
     members = name_mounts(mount for mount in mounts if mount.path)
     network = [name for name in parsed.values if name.startswith(("private-network", "network-")) or name == "port"]
     host_file = last(parsed, "network-namespace-path")
@@ -114,7 +120,6 @@ def _read_nspawn(parsed: Parsed, around: Around) -> Intent:
         hosts.add("user")
     facts = [] if network else ["shared-network"]
     facts += ["boots"] if is_on(parsed, "boot") else []
-    image = last(parsed, "image", "machine")
     return Intent(
         tool="systemd-nspawn",
         verb="run",
@@ -163,6 +168,28 @@ def _read_machinectl(parsed: Parsed, around: Around) -> Intent:
         endpoint=last(parsed, "host"),
         notes=parsed.notes,
         **name_mounts(binds),
+    )
+
+
+def read_machine_run(argv: Sequence[str]) -> Intent | None:
+    """
+    Read a command line of systemd-run; ``argv[0]`` is the tool itself.
+
+    Returns:
+        None where the unit runs on the host, so that what it runs says everything.
+    """
+    parsed = parse_options(Grammar.GETOPT, WRAPPERS["systemd-run"].options, argv, 1)
+    user, _, machine = (last(parsed, "machine") or "").rpartition("@")
+    if machine in {"", ".host"}:
+        return None
+    return Intent(
+        tool="machinectl",
+        verb="exec",
+        target=machine,
+        user=user or last(parsed, "uid"),
+        interactive=is_on(parsed, "pty", "pty-late", "pipe", "shell"),
+        command=parsed.words or ("sh",),
+        notes=parsed.notes,
     )
 
 

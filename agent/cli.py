@@ -77,15 +77,17 @@ def check(config_path: Path | None, rule_dirs: tuple[Path, ...]) -> None:
     except ConfigError as error:
         settings = Config()
         faults += _report(str(error))
-    loaded = Reading(load_rule_files(rule_dirs or settings.rules), live_exec_fields()).result()
-    read = loaded.read
+    reading = Reading(load_rule_files(rule_dirs or settings.rules), live_exec_fields())
+    read = reading.rules()
     for fault in read.errors:
         faults += _report(str(fault))
     for warning in (*read.warnings, *(f"skipped: {reason}" for reason in read.skipped)):
         click.echo(warning, err=True)
     languages = ", ".join(f"{count} {name}" for name, count in _count_languages(read).items())
     click.echo(f"rules: {len(read.rules)} ({languages or 'none'}), {len(read.filters)} filters")
-    click.echo(_format_filter(loaded.report))
+    if made := reading.filter():
+        click.echo(_format_filter(made.report))
+    reading.close()
     try:
         sensor = open_sensor(settings.sensor, settings)
         click.echo(f"sensor: {sensor.name}")

@@ -29,6 +29,7 @@ from agent.sinks.stdout import open_stdout
 from agent.sinks.syslog import open_syslog
 
 POLL_S = 1.0  # the longest the loop waits for an event: how often windows close and the heart beats
+_FILTER_POLL_S = 0.05
 LAST_DELIVERY_S = 5.0  # what sinks get at the end; the journal keeps what they did not take
 
 
@@ -46,6 +47,7 @@ def watch(settings: Config, reading: Reading, sensor_name: str) -> None:
         SensorError: no sensor works on this node, or the one that did has died.
     """
     with ExitStack() as stack:
+        stack.callback(reading.close)
         _watch(settings, reading, sensor_name, stack)
 
 
@@ -63,10 +65,8 @@ def _watch(settings: Config, reading: Reading, sensor_name: str, stack: ExitStac
     metrics.declare_sensor(
         sensor.name, types=("exec",), fields=core.TRUNCATABLE, reasons=(*sensor.lost(), *delivery.lost(), LOST_JOURNAL)
     )
-    loaded = reading.result()
-    read = loaded.read
-    sensor.set_filter(loaded.automaton)
-    metrics.declare_filter(is_on=loaded.report.is_on)
+    read = reading.rules()
+    metrics.declare_filter(is_on=False)
     for fault in (*read.errors, *read.warnings):
         log.warning("rule file", fault=str(fault))
     metrics.declare_rules(read.rules, errors=len(read.errors))
@@ -92,13 +92,19 @@ def _watch(settings: Config, reading: Reading, sensor_name: str, stack: ExitStac
     stopping = _stop_signals()
     log.info(
         "watching", version=__version__, sensor=sensor.name, rules=len(read.rules), rule_errors=len(read.errors),
-        kernel_filter="on" if loaded.report.is_on else "off",
         sinks=list(delivery.states), http=str(server.address), state_dir=str(settings.state_dir),
     )  # fmt: skip
+    # Until the filter is made of them, the rules see every exec.
+    is_filtering = False
     next_look_s = 0.0
     while not stopping():
-        pipeline.step(POLL_S)
+        pipeline.step(POLL_S if is_filtering else _FILTER_POLL_S)
         heartbeat.beat()
+        if not is_filtering and (found := reading.filter(wait_s=0)):
+            is_filtering = True
+            sensor.set_filter(found.automaton)
+            metrics.declare_filter(is_on=found.report.is_on)
+            log.info("kernel filter", on=found.report.is_on, states=found.report.states)
         if time.monotonic() >= next_look_s:  # under load the loop turns hundreds of times a second
             next_look_s = time.monotonic() + POLL_S
             _observe(metrics, sensor, delivery)

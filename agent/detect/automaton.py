@@ -205,7 +205,20 @@ def minimise(dfa: Dfa) -> Dfa:
         if len(numbers) == count:
             break
         count = len(numbers)
-    return _drop_twins(dfa, block)
+    return _number_states(_drop_twins(dfa, block))
+
+
+# In the order in which bytes lead to them: equal rules give equal automata, however sets were iterated.
+def _number_states(dfa: Dfa) -> Dfa:
+    order = list(dict.fromkeys((START, ACCEPT)))
+    known = set(order)
+    for state in order:
+        for target in dfa.rows[state]:
+            if target not in known:
+                known.add(target)
+                order.append(target)
+    number = {state: index for index, state in enumerate(order)}
+    return Dfa(dfa.class_of, tuple(tuple(number[target] for target in dfa.rows[state]) for state in order))
 
 
 # Blocks are numbered by their first state, so that START and ACCEPT keep their numbers.

@@ -70,7 +70,7 @@ def add_layout(nfa: Nfa) -> Layout:
 
 def add_pieces(nfa: Nfa, layout: Layout, pieces: Iterable[Piece]) -> None:
     """Let an automaton accept wherever one of these pieces of path or arguments may stand."""
-    for piece in pieces:
+    for piece in sorted(pieces, key=repr):  # the same rules give the same automaton, byte for byte
         _add_piece(nfa, _origin(layout, piece), piece)
 
 

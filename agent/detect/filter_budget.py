@@ -6,7 +6,7 @@ from itertools import islice
 from agent.detect.automaton import MAX_TRANSITIONS, Dfa, Nfa, determinise, minimise
 from agent.detect.exec_bytes import add_layout, add_pieces
 from agent.detect.intent_bytes import add_intents
-from agent.detect.pieces import INTENT, UNLINKED, Pieces, shorten
+from agent.detect.pieces import INTENT, UNLINKED, Piece, Pieces, shorten
 
 LENGTHS = (12, 8, 6, 4)  # steps to which pieces are shortened in turn
 _RAW = 3  # before it is minimised an automaton may have so many times the states
@@ -83,7 +83,7 @@ def _mix(several: Sequence[Pieces], others: Sequence[Pieces], indexes: Iterable[
 
 
 def _union(several: Iterable[Pieces]) -> Pieces:
-    return frozenset[Pieces]().union(*several)
+    return frozenset[Piece]().union(*several)
 
 
 # What pieces have in common at their beginnings is counted once, as an automaton shares it.

@@ -140,6 +140,14 @@ class TestDiscovery:
         assert ("raw:kubeconfig",) == read("kubectl config view --raw").facts
 
 
+class TestMarks:
+    """Labels and annotations."""
+
+    def test_set_and_removed(self):
+        """What is set, and what is taken away."""
+        assert ("label-set:a=b", "label-set:c-") == read("kubectl label ns x a=b c-").facts
+
+
 class TestCredentials:
     """As whom, with what, against what."""
 

@@ -162,7 +162,7 @@ def _read_get(invocation: Invocation, _around: Around) -> Members:
 
 def _read_marks(invocation: Invocation, around: Around) -> Members:
     fact = "label-set" if invocation.verb == "label" else "annotation-added"
-    marks = tuple(f"{fact}:{word[:256]}" for word in invocation.words if "=" in word)
+    marks = tuple(f"{fact}:{word[:256]}" for word in invocation.words[1:] if "=" in word or word.endswith("-"))
     return {**_read_get(invocation, around), "facts": marks}
 
 

@@ -22,6 +22,7 @@ from agent.errors import ConfigError
 DEFAULT_PATH = Path("/etc/hullwatch/hullwatch.toml")
 SENSORS = ("auto", "core")
 SHIPPED_RULES = "shipped"  # in `rules`: stands for `shipped_rules_dir`, wherever that is installed
+SHIPPED_SEEDS = "shipped/seeds"  # and this for the published queries that lie below it
 
 _TOML_TYPES = {bool: "a boolean", int: "an integer", float: "a float", str: "a string", list: "an array"}
 
@@ -61,7 +62,13 @@ def _parse_rules(entries: list[object]) -> tuple[Path, ...]:
     for entry in entries:
         if not isinstance(entry, str):
             raise ValueError(f"expected an array of strings, got {_type(entry)} in it")  # noqa: TRY004 - as every reader
-    return tuple(shipped_rules_dir() if entry == SHIPPED_RULES else parse_path(str(entry)) for entry in entries)
+    return tuple(map(_parse_rules_dir, map(str, entries)))
+
+
+def _parse_rules_dir(entry: str) -> Path:
+    if entry == SHIPPED_RULES:
+        return shipped_rules_dir()
+    return shipped_rules_dir() / "seeds" if entry == SHIPPED_SEEDS else parse_path(entry)
 
 
 def _parse_window_s(seconds: int) -> int:

@@ -117,7 +117,7 @@ class TestValues:
         """Every key reaches its member."""
         text = """
             sensor = "core"
-            rules = ["/srv/rules", "shipped"]
+            rules = ["/srv/rules", "shipped", "shipped/seeds"]
             state_dir = "/srv/state"
             http.listen = "[::1]:80"
             suppress.window_s = 0
@@ -134,7 +134,7 @@ class TestValues:
         config = parse_config(text, PATH)
         expected = Config(
             sensor="core",
-            rules=(Path("/srv/rules"), shipped_rules_dir()),
+            rules=(Path("/srv/rules"), shipped_rules_dir(), shipped_rules_dir() / "seeds"),
             state_dir=Path("/srv/state"),
             http=module.Http(listen=Address("::1", 80)),
             suppress=module.Suppress(window_s=0),

@@ -7,9 +7,7 @@ figures are medians over the rounds. So what drifts (clocks, caches, neighbours)
 
 import contextlib
 import functools
-import json
 import os
-import subprocess
 import time
 from pathlib import Path
 
@@ -90,14 +88,15 @@ def _measure_kernel(native, tiny, pids):
 
 
 def _programs_ns(pids):
-    # Others on this machine may have programs loaded as well.
-    holders = set(find_descendants(pids))
-    try:
-        done = subprocess.run(("bpftool", "-j", "prog", "show"), capture_output=True, check=True)
-    except FileNotFoundError:
-        raise click.ClickException("needs bpftool; on Debian: apt-get install bpftool") from None
-    own = [each for each in json.loads(done.stdout) if holders & {holder["pid"] for holder in each.get("pids", ())}]
-    return sum(program.get("run_time_ns", 0) for program in own) if own else None
+    # As their descriptors tell: others on this machine may have programs loaded as well.
+    run_ns = {}
+    for pid in find_descendants(pids):
+        for path in Path(f"/proc/{pid}/fdinfo").glob("*"):
+            with contextlib.suppress(OSError):
+                said = dict(line.split(":\t", 1) for line in path.read_text().splitlines() if ":\t" in line)
+                if "run_time_ns" in said:
+                    run_ns[said["prog_id"]] = int(said["run_time_ns"])
+    return sum(run_ns.values()) if run_ns else None
 
 
 def _cpu_ns(pids):

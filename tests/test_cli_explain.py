@@ -171,7 +171,8 @@ class TestText:
         (tmp_path / "x.eql").write_text('// name: X\nprocess where process.name == "ctr" and process.args == "run"')
         status, output, _ = call("explain", "--rules", tmp_path, "--cwd", "/", "--uid", "0", "--", "/x/ctr", "run")
         assert 0 == status
-        head = '/x/ctr: /x/ctr run\nby root in /, started by /usr/bin/bash\nintent: tool="ctr", verb="run", source="argv"\n'
+        head = "/x/ctr: /x/ctr run\nby root in /, started by /usr/bin/bash\n"
+        head += 'intent: tool="ctr", verb="run", source="argv"\n'
         assert head == output[: output.index("\n\n") + 1]
         assert f": X  {tmp_path}/x.eql:1\n" in output
         assert '+ process.args == "run"  (process.args is ["/x/ctr", "run"])\n' in output

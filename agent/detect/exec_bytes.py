@@ -19,10 +19,11 @@ from agent.detect.pieces import ALL_ASCII, LOOP, Piece, Steps, Where, text_steps
 
 _SLASH = 1 << ord("/")
 _SPACE = 1 << ord(" ")
-# What find_tool may find a name behind: anything but a letter, a digit and an underscore.
+# Of a word, as expressions have it; a name begins behind none of these, nor in the middle of one of its own.
 WORD = sum(
     1 << code for code in b"0123456789_ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 )  # fmt: skip
+_IN_NAMES = WORD | 1 << ord("-") | 1 << ord(".")
 # Of a shell's text: they hide nothing and separate nothing.
 QUOTES = sum(1 << code for code in b"'\"\\$")
 _HEX = sum(text_steps("0123456789abcdef"))
@@ -36,7 +37,7 @@ class Layout(msgspec.Struct, frozen=True):
 
     `path`, `args`: anywhere in it. `path_start`, `args_start`: at its very start. `name_start`: at the path's
     start and behind its slashes. `argument_start`: behind each NUL. `path_word`, `args_word`: where a word
-    may begin, at the start or behind a byte that is none of `WORD`.
+    may begin, at the start or behind a byte that no name has in its middle.
     """
 
     path: int
@@ -60,10 +61,10 @@ def add_layout(nfa: Nfa) -> Layout:
     other = ALL_BYTES ^ NUL
     nfa.add_edge(layout.path, other, layout.path)
     nfa.add_edge(layout.path, _SLASH, layout.name_start)
-    nfa.add_edge(layout.path, other & ~WORD, layout.path_word)
+    nfa.add_edge(layout.path, other & ~_IN_NAMES, layout.path_word)
     nfa.add_edge(layout.path, NUL, layout.args, layout.args_start, layout.argument_start, layout.args_word)
     nfa.add_edge(layout.args, ALL_BYTES, layout.args)
-    nfa.add_edge(layout.args, ALL_BYTES & ~WORD & ~QUOTES, layout.args_word)
+    nfa.add_edge(layout.args, ALL_BYTES & ~_IN_NAMES & ~QUOTES, layout.args_word)
     nfa.add_edge(layout.args, NUL, layout.argument_start)
     return layout
 

@@ -8,23 +8,27 @@ from agent.detect.exec_bytes import add_layout, add_pieces
 from agent.detect.intent_bytes import add_intents
 from agent.detect.pieces import INTENT, UNLINKED, Piece, Pieces, shorten
 
+MAX_STATES = 4096
 LENGTHS = (12, 8, 6, 4)  # steps to which pieces are shortened in turn
 _RAW = 3  # before it is minimised an automaton may have so many times the states
 _HOPE = 1.5  # and so many steps of pieces may fit into one state
 _INTENT_COST = 1000  # steps that the pattern for intents is worth
 
 
-def build_dfa(pieces: Pieces, *, max_states: int) -> Dfa | None:
-    """Give the smallest automaton that accepts wherever a piece may stand; None where it is too large."""
+def build_dfa(pieces: Pieces, *, max_states: int = MAX_STATES) -> Dfa | None:
+    """
+    Give the smallest automaton that accepts wherever a piece may stand.
+
+    Returns:
+        None where it would have very many more states than `max_states`; whether it `fits` is another question.
+    """
     nfa = Nfa()
     layout = add_layout(nfa)
     add_pieces(nfa, layout, pieces - {INTENT, UNLINKED})
     if INTENT in pieces:
         add_intents(nfa, layout)
     dfa = determinise(nfa, layout.start, max_states=_RAW * max_states)
-    smallest = None if dfa is None else minimise(dfa)
-    fits = smallest is not None and len(smallest.rows) <= max_states and smallest.transitions <= MAX_TRANSITIONS
-    return smallest if fits else None
+    return None if dfa is None else minimise(dfa)
 
 
 def fit(several: Sequence[Pieces], *, max_states: int) -> tuple[Sequence[Pieces], Dfa | None]:
@@ -44,9 +48,11 @@ def fit(several: Sequence[Pieces], *, max_states: int) -> tuple[Sequence[Pieces]
         if used is None:
             return several, None
         dfa = build_dfa(_union(used), max_states=max_states)
-        if dfa is not None:
+        if dfa is not None and len(dfa.rows) <= max_states and dfa.transitions <= MAX_TRANSITIONS:
             return used, dfa
-        room = min(room, _count_steps(used)) * 3 // 4
+        # By as much less as it was too much; without a figure a guess.
+        excess = 4 / 3 if dfa is None else max(len(dfa.rows) / max_states, dfa.transitions / MAX_TRANSITIONS)
+        room = int(min(room, _count_steps(used)) / excess * 0.97)
 
 
 def cost(pieces: Pieces) -> int:

@@ -6,8 +6,9 @@ socket or a client library, or of an unknown program with an option that only a 
 tool is found by its name: the path's last component, argv[0], or a word of a command line inside the
 arguments (sudo, env, find -exec, sh -c). So what must be there is:
 
-- a tool's name or alias where a word begins, in path or arguments, and behind it what `naming.find_tool`
-  takes for no other name: the end of the word, a version, a mark of a package, a plug-in of kubectl;
+- a tool's name or alias where a word begins, in path or arguments, maybe behind a dash (of a login) or a
+  package; and behind it what `naming.find_tool` takes for no other name: the end of the word, a version, a
+  mark of a package, a plug-in of kubectl;
 - or, in the arguments, one of the marks of `_MARKS` and of `_add_*`: an API's paths and ports, a socket's file.
 
 In a shell's text quotes, backslashes and ``$`` may stand between any two letters, level upon level. None
@@ -20,10 +21,12 @@ One thing is left out: agent/intent/api.py reads the first 65,536 characters of 
 one that is longer by its broken bytes (four characters each), possibly inside a word.
 """
 
+from collections.abc import Sequence
+
 from agent.detect.automaton import ACCEPTED, ALL_BYTES, HIGH, NUL, Nfa
 from agent.detect.exec_bytes import QUOTES, WORD, Layout
 from agent.intent.argv import READ_TOOLS
-from agent.intent.naming import ALIASES, MARKS
+from agent.intent.naming import ALIASES, MARKS, PACKAGES
 
 
 def _set(text: str) -> int:
@@ -64,9 +67,9 @@ def add_intents(nfa: Nfa, layout: Layout) -> None:
         _add_names(nfa, source, quoted=quoted)
     nfa.add_edge(layout.args_word, QUOTES, layout.args_word)
     for mark in _MARKS:
-        _add_text(nfa, layout.args, mark, ACCEPTED)
+        _add_text(nfa, (layout.args,), mark, ACCEPTED)
     for port in _PORTS:
-        _add_text(nfa, layout.args_word, port, ACCEPTED)
+        _add_text(nfa, (layout.args_word,), port, ACCEPTED)
     _add_socket_file(nfa, layout)
     _add_socket_option(nfa, layout)
     _add_api_version(nfa, layout)
@@ -75,20 +78,27 @@ def add_intents(nfa: Nfa, layout: Layout) -> None:
 
 def _add_names(nfa: Nfa, source: int, *, quoted: bool) -> None:
     name_end, plugin_end = (_add_name_end(nfa, quoted=quoted) for _ in range(2))
+    begins = nfa.add_node(hub=True)
+    nfa.add_edge(source, _set("-"), begins)
+    for package in PACKAGES:
+        _add_text(nfa, (source, begins), package, begins, quoted=quoted)
+    if quoted:
+        nfa.add_edge(begins, QUOTES, begins)
     nfa.add_edge(plugin_end, _set("-"), ACCEPTED)
     names = {name: name for name in READ_TOOLS - _CLIENTS}
     names |= {alias: tool for alias, tool in ALIASES.items() if tool in names}
     for name, tool in sorted(names.items()):
         head = name[:_LONGEST_NAME]
-        if head not in names:
-            _add_text(nfa, source, head, ACCEPTED, quoted=quoted)
-        else:
-            _add_text(nfa, source, name, plugin_end if tool in _PLUGIN_TOOLS else name_end, quoted=quoted)
+        end = plugin_end if tool in _PLUGIN_TOOLS else name_end
+        spelt, end = (name, end) if head in names else (head, ACCEPTED)
+        _add_text(nfa, (source, begins), spelt, end, quoted=quoted)
 
 
-def _add_text(nfa: Nfa, source: int, text: str, end: int, *, quoted: bool = True) -> None:
-    """Spell a text from a node on, up to `end`; `quoted`: a shell may read it."""
-    nodes = [source, *(nfa.add_node() for _ in text[1:]), end]
+def _add_text(nfa: Nfa, sources: Sequence[int], text: str, end: int, *, quoted: bool = True) -> None:
+    """Spell a text from any of some nodes on, up to `end`; `quoted`: a shell may read it."""
+    nodes = [sources[0], *(nfa.add_node() for _ in text[1:]), end]
+    for source in sources[1:]:
+        nfa.add_edge(source, _set(text[0]), nodes[1])
     for index, character in enumerate(text):
         nfa.add_edge(nodes[index], _set(character), nodes[index + 1])
         if quoted and index:
@@ -137,14 +147,14 @@ def _add_name_end(nfa: Nfa, *, quoted: bool) -> int:
         nfa.add_edge(letter_v, _LINE_END, ACCEPTED)
         nfa.add_edge(dashed, _LINE_END, ACCEPTED)
     for mark in {mark[:_TELLING_LETTERS] for mark in MARKS}:
-        _add_text(nfa, dashed, mark, ACCEPTED, quoted=quoted)
+        _add_text(nfa, (dashed,), mark, ACCEPTED, quoted=quoted)
     return end
 
 
 # A program text's sockets, which may be links to any other, and those that a guess is made by.
 def _add_socket_file(nfa: Nfa, layout: Layout) -> None:
     end = _add_quoted(nfa)
-    _add_text(nfa, layout.args, ".sock", end)
+    _add_text(nfa, (layout.args,), ".sock", end)
     nfa.add_edge(end, ALL_BYTES & ~WORD, ACCEPTED)
 
 
@@ -152,14 +162,14 @@ def _add_socket_file(nfa: Nfa, layout: Layout) -> None:
 def _add_socket_option(nfa: Nfa, layout: Layout) -> None:
     for length in range(len("--un"), len("--unix-socket") + 1):
         end = _add_quoted(nfa)
-        _add_text(nfa, layout.args, "--unix-socket"[:length], end)
+        _add_text(nfa, (layout.args,), "--unix-socket"[:length], end)
         nfa.add_edge(end, _END | _set("="), ACCEPTED)
 
 
 # Docker's API has its version in front of, or anywhere behind, what is asked for.
 def _add_api_version(nfa: Nfa, layout: Layout) -> None:
     letter, digits = _add_quoted(nfa), _add_quoted(nfa)
-    _add_text(nfa, layout.args, "/v", letter)
+    _add_text(nfa, (layout.args,), "/v", letter)
     nfa.add_edge(letter, _DIGITS, digits)
     nfa.add_edge(letter, _LINE_END, ACCEPTED)
     nfa.add_edge(digits, _DIGITS | _set("."), digits)

@@ -24,15 +24,15 @@ from enum import StrEnum
 import msgspec
 
 from agent.detect.automaton import Dfa, compile_dfa, encode
-from agent.detect.filter_budget import build_dfa, cost, fit
+from agent.detect.filter_budget import MAX_STATES, build_dfa, cost, fit
 from agent.detect.necessary import find_unbounded, fold_constants, necessary_pieces
-from agent.detect.pieces import INTENT, Pieces
+from agent.detect.pieces import INTENT, Pieces, shorten
 from agent.detect.predicate import Always, Not, Predicate, Regex, any_of, to_nnf
 from agent.detect.printer import format_predicate
 from agent.detect.rule import Rule
 from agent.event import Exec, FieldValue
 
-MAX_STATES = 4096
+_LONGEST_PIECE = 16  # steps: more of them let hardly less pass
 _LONGEST_PART = 300  # characters of a condition that are shown
 
 
@@ -131,7 +131,7 @@ def build_prefilter(
 
 def compile_intent_test() -> Callable[[bytes, bytes], bool]:
     """Make a function of path and arguments that tells whether an intent may be read of them, names being true."""
-    dfa = build_dfa(frozenset((INTENT,)), max_states=MAX_STATES)
+    dfa = build_dfa(frozenset((INTENT,)))
     if dfa is None:
         raise AssertionError("the tables of agent/intent/ have grown past the filter's budget")
     return _compile(dfa)
@@ -147,7 +147,9 @@ def _weaken(rule: Rule, live_fields: Mapping[str, FieldValue]) -> tuple[Pieces |
         whole = to_nnf(any_of(*(outcome.predicate for outcome in rule.outcomes)))
         live = fold_constants(whole, live_fields)
         pieces = necessary_pieces(live)
-        return pieces, find_unbounded(live) if pieces is None else live
+        if pieces is None:
+            return None, find_unbounded(live)
+        return frozenset(shorten(piece, _LONGEST_PIECE) for piece in pieces), live
     except RecursionError:
         return None, Always(True)
 

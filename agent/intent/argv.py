@@ -6,6 +6,7 @@ function that the caller hands in.
 """
 
 import posixpath
+import re
 from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
@@ -208,7 +209,7 @@ def _complete(intent: Intent, around: Around, depth: int) -> Intent:
 
 
 # Options that only a client of a runtime has, with what it then is and the commands that prove it.
-TELLING = {
+_TELLING = {
     "--address": ("ctr", CTR),
     "-address": ("ctr", CTR),
     "-a": ("ctr", CTR),
@@ -218,16 +219,21 @@ TELLING = {
     "-H": ("docker", DOCKER),
     "--url": ("podman", PODMAN),
 }
+# What any path could be a link to is looked at only where it is called a socket: -a and -r say too little,
+# and the kernel's filter (agent/detect/intent_bytes.py) has nothing but the text.
+_SOCKET = re.compile(r"\.sock\b|/containerd-shim/|/kubelet/(?:device-plugins|pod-resources)/")
 
 
 def _guess(argv: tuple[str, ...], around: Around) -> Intent | None:
     for index, word in enumerate(argv[1:8], start=1):
         option, equals, value = word.partition("=")
-        if option not in TELLING:
+        if option not in _TELLING:
             continue
         value = value if equals else (argv[index + 1] if index + 1 < len(argv) else "")
-        tool, commands = TELLING[option]
-        intent = _READERS[tool](tool, argv, around) if is_runtime_socket(name_endpoint(value, around)) else None
+        tool, commands = _TELLING[option]
+        if not _SOCKET.search(value) or not is_runtime_socket(name_endpoint(value, around)):
+            continue
+        intent = _READERS[tool](tool, argv, around)
         if intent is not None and (intent.verb or "").partition(" ")[0] in commands.children:
             return msgspec.structs.replace(intent, renamed=True, facts=(*intent.facts, "guessed"))
     return None

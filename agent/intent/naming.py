@@ -41,7 +41,7 @@ ALIASES: Mapping[str, str] = {
     "socat1": "socat",
 }
 # Snap and MicroK8s put the package before the program.
-_PACKAGES = ("microk8s.", "microk8s-", "k3s.", "rke2.", "snap.", "docker.")
+PACKAGES = ("microk8s.", "microk8s-", "k3s.", "rke2.", "snap.", "docker.")
 # What a package or a build puts behind the name, and behind it whatever it likes.
 MARKS = (
     "linux static amd64 x86_64 x86-64 arm64 aarch64 armhf i386 "
@@ -70,7 +70,7 @@ def find_tool(path: str, tools: frozenset[str]) -> Name | None:
     found = _match(name, tools)
     if found is not None:
         return found
-    for package in _PACKAGES:
+    for package in PACKAGES:
         inner = name.removeprefix(package)
         if inner != name and _match(inner, tools) is not None:
             return _match(inner, tools)

@@ -140,6 +140,15 @@ class TestDiscovery:
         assert ("raw:kubeconfig",) == read("kubectl config view --raw").facts
 
 
+class TestSubjects:
+    """Identities added to a binding."""
+
+    @pytest.mark.parametrize("binding", ["clusterrolebinding cluster-admin", "clusterrolebinding/cluster-admin"])
+    def test_own_binding(self, binding):
+        """The cluster's own bindings have the names of their roles."""
+        assert ("cluster-role:cluster-admin",) == read(f"kubectl set subject {binding} --user=x").facts
+
+
 class TestMarks:
     """Labels and annotations."""
 

@@ -178,6 +178,13 @@ def _read_binding(invocation: Invocation, _around: Around) -> Members:
     return {"target": words[0] if words else ",".join(subjects) or None, "facts": tuple(facts)}
 
 
+def _read_subject(invocation: Invocation, _around: Around) -> Members:
+    # The role is the binding's; that of the cluster's own bindings has their name.
+    words = invocation.words
+    name = words[1] if len(words) > 1 else (words[0].partition("/")[2] if words else "")
+    return {"target": name or None, "facts": (f"cluster-role:{name[:256]}",) if name else ()}
+
+
 def _read_grant(invocation: Invocation, _around: Around) -> Members:
     words = invocation.words
     return {
@@ -223,7 +230,7 @@ _READERS: dict[str, Callable[[Invocation, Around], Members]] = {
     "run": _read_run,
     **dict.fromkeys((f"create {kind}" for kind in ("deployment", "job", "cronjob")), _read_workload),
     **dict.fromkeys((f"create {kind}" for kind in ("clusterrolebinding", "rolebinding")), _read_binding),
-    "set subject": _read_binding,
+    "set subject": _read_subject,
     **dict.fromkeys(("create secret generic", "create configmap"), _read_secret),
     "exec": _read_exec,
     "attach": _read_exec,

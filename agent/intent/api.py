@@ -6,7 +6,6 @@ Docker's Engine API and podman's beside it over a socket or TCP, the kubelet's A
 
 import re
 from collections.abc import Callable, Sequence
-from urllib.parse import unquote
 
 import msgspec
 
@@ -71,6 +70,8 @@ _SOCAT_LISTEN = re.compile(r"(?:TCP[46]?|OPENSSL|SSL|VSOCK)-L(?:ISTEN)?:([^,!]+)
 _SOCAT_CONNECT = re.compile(r"(?:TCP[46]?|OPENSSL|SSL|VSOCK|SOCKS[45]A?|PROXY)(?:-CONNECT)?:([^,!]+)", re.IGNORECASE)
 _SOCAT_PROGRAM = re.compile(r"(?:EXEC|SYSTEM|SHELL):", re.IGNORECASE)
 
+# Nothing else is unescaped: the kernel's filter (agent/detect/intent_bytes.py) looks for the name as it is.
+_ESCAPED_SLASH = re.compile("%2f", re.IGNORECASE)
 _SOCKET_IN_TEXT = re.compile(r"/[\w./-]+\.sock\b")
 _DOCKER_LIBRARY = re.compile(r"\bdocker\.(?:from_env|DockerClient|APIClient)\(")
 
@@ -264,7 +265,7 @@ def _name_listener(address: str) -> str:
 
 def read_program(text: str, around: Around) -> Intent | None:
     """Read a program's text, as of ``python3 -c``, for the runtime socket or the client library that it names."""
-    socket = next(iter(_find_sockets(unquote(text[:65536]), around)), None)
+    socket = next(iter(_find_sockets(_ESCAPED_SLASH.sub("/", text[:65536]), around)), None)
     if socket is not None:
         return _name_engine(_Request("", "", "", socket, None, None), {})
     return Intent(tool="docker", source="api") if _DOCKER_LIBRARY.search(text[:65536]) else None

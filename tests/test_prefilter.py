@@ -295,6 +295,9 @@ class TestReport:
             (Regex("process.args", ".*"), Kind.ALL),
             (Equals("user.name", ("root",)), Kind.ALL),
             (Not(Exists("intent.tool")), Kind.ALL),
+            (Equals("process.args", ("",)), Kind.TEXT),
+            (Equals("process.command_line", ("",)), Kind.ALL),
+            (Regex("process.command_line", "\\s*", whole=True), Kind.ALL),
         ],
     )
     def test_kinds(self, predicate, kind):

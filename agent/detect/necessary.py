@@ -133,6 +133,9 @@ def _best(pieces: Iterable[Piece]) -> Pieces | None:
 
 
 def _tells(piece: Piece) -> bool:
+    # Of an empty command line there is no byte, not even its end.
+    if piece.where is Where.COMMAND_LINE and not count_steps(piece.steps):
+        return False
     return count_steps(piece.steps) + piece.start + piece.end >= _SHORTEST
 
 

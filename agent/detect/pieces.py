@@ -68,8 +68,8 @@ def pieces_of(where: Where, text: str, *, start: bool, end: bool, ignore_case: b
     for run in _RUNS.finditer(text.lower() if ignore_case else text):
         at_start, at_end = run.start() == 0, run.end() == len(run.string)
         yield Piece(where, text_steps(run[0]), start and at_start, end and at_end, _LOWERED if ignore_case else "")
-    if not text and start and end and where is not Where.COMMAND_LINE:
-        yield Piece(where, (), start=True, end=True)
+    if not text:
+        yield Piece(where, (), start=start, end=end)
 
 
 # What most command lines on most nodes are full of; a piece of it tells nothing.

@@ -143,10 +143,13 @@ def _format_filter(report: FilterReport) -> str:
         lines = [f"kernel filter: on, {size}"]
     else:
         lines = ["kernel filter: off, every exec is sent to the agent"]
+    shortened = sum(rule.kind is Kind.SHORTENED for rule in report.rules)
+    if shortened:
+        lines.append(f"  {shortened} rules let pass what has only a part of their texts, so that all rules fit")
     for rule in report.rules:
-        if rule.kind in (Kind.ALL, Kind.SHORTENED):
+        if rule.kind is Kind.ALL:
             part = f": {rule.part}" if rule.part else ""
-            lines.append(f"  {rule.path}:{rule.line}: {rule.kind}{part}; {rule.advice}")
+            lines.append(f"  {rule.path}:{rule.line}: lets every exec pass{part}; {rule.advice}")
     return "\n".join(map(make_printable, lines))
 
 

@@ -1,6 +1,7 @@
 """What an operator reads when something is missing: one clear sentence and an exit status."""
 
 import os
+import re
 import socket
 import subprocess
 
@@ -111,3 +112,24 @@ class TestConfiguration:
         assert f"{rules}/bad.yml:3" in done.stderr
         assert f"{rules}/worse.yml:" in done.stderr
         assert "rules: 1 (1 sigma)" in done.stdout
+
+
+class TestCheck:
+    """What `hullwatch check` says of the kernel's filter."""
+
+    def test_a_rule_that_lets_everything_pass_is_named(self, tmp_path):
+        """Its file, the part of its condition that does it, and what helps; it is no error."""
+        rule = "title: t\nlogsource: {product: linux, category: process_creation}\n"
+        (tmp_path / "any.yml").write_text(rule + "detection: {s: {User: root}, condition: s}\n")
+        done = subprocess.run(
+            [HULLWATCH, "check", "--rules", tmp_path], capture_output=True, text=True, check=False, timeout=60
+        )
+        assert 0 == done.returncode
+        assert "kernel filter: off" in done.stdout
+        assert f"{tmp_path}/any.yml:1: lets every exec pass: user.name" in done.stdout
+        assert "ask beside it for a name" in done.stdout
+
+    def test_the_size_of_the_filter(self):
+        """With the shipped rules it is on."""
+        done = subprocess.run([HULLWATCH, "check"], capture_output=True, text=True, check=False, timeout=60)
+        assert re.search(r"kernel filter: on, \d+ states, \d+ classes of bytes, \d+ bytes", done.stdout)

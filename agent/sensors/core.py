@@ -25,6 +25,8 @@ _CAPABILITIES = {"CAP_PERFMON": 38, "CAP_BPF": 39}
 _CAP_SYS_ADMIN = 21
 # A record within 2 ms of a wake-up is sent without one (bpf/exec.bpf.c); so after records came, look again soon.
 _SOON_S = 0.005
+# Records that one poll gives: in a storm the loop commits alerts and beats its heart between them.
+_AT_ONCE = 512
 # Between two looks at how far the wall clock has moved against the boot clock (NTP, a suspend).
 _CLOCK_AGE_NS = 10_000_000_000
 
@@ -43,7 +45,7 @@ class CoreSensor:
         self._undecodable = 0
         self._origin = self._make_origin()
         self._origin_until_ns = 0
-        bpf.open_ring("records", self._records.append)
+        bpf.open_ring("records", self._records, at_once=_AT_ONCE)
 
     def poll(self, timeout_s: float) -> list[Event]:
         """

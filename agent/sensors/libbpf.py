@@ -13,7 +13,6 @@ import functools
 import os
 import struct
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -138,16 +137,16 @@ class BpfObject:
             raise self._bpf.error(f"cannot attach {program}", ctypes.get_errno())
         self._links.append(link)
 
-    def open_ring(self, map_name: str, append: Callable[[bytes], None]) -> None:
+    def open_ring(self, map_name: str, records: list[bytes], *, at_once: int) -> None:
         """
-        Read a ring buffer; `poll` calls `append` with each record.
+        Read a ring buffer: `poll` appends each record to `records`, and leaves the rest when it holds `at_once`.
 
-        `append` must not raise: ctypes would swallow the exception.
+        Nothing more happens in the callback: ctypes would swallow an exception.
         """
 
         def on_record(_: int, data: int, size: int) -> int:
-            append(ctypes.string_at(data, size))
-            return 0
+            records.append(ctypes.string_at(data, size))
+            return 0 if len(records) < at_once else -errno.ECANCELED  # libbpf counts the record as read, and stops
 
         self._callback = _SampleCallback(on_record)
         self._ring = self._lib.ring_buffer__new(self.map_fd(map_name), self._callback, None, None)
@@ -155,12 +154,12 @@ class BpfObject:
             raise self._bpf.error(f"cannot read the ring buffer {map_name}", ctypes.get_errno())
 
     def poll(self, timeout_ms: int) -> None:
-        """Wait for a wake-up, then hand over all records there are; returns early on a signal."""
+        """Wait for a wake-up, then hand over the records there are; returns early on a signal."""
         code = self._lib.ring_buffer__poll(self._ring, timeout_ms)
         if code == 0:
             # Nobody was woken: what was sent without a wake-up is only found by looking.
             code = self._lib.ring_buffer__consume(self._ring)
-        if code < 0 and code != -errno.EINTR:
+        if code < 0 and code not in (-errno.EINTR, -errno.ECANCELED):
             raise self._bpf.error("cannot read the ring buffer", code)
 
     def map_fd(self, name: str) -> int:

@@ -74,7 +74,7 @@ def record_execs(native):
     records = []
     try:
         bpf.attach(core.PROGRAM)
-        bpf.open_ring("records", records.append)
+        bpf.open_ring("records", records, at_once=1 << 20)
         for path, args in match.COMMON:
             if os.path.basename(path) not in ("docker", "runc"):  # they alert, whoever runs them
                 native.spawn(100, native.name_tiny(os.path.basename(path)), *args, f"{_BENIGN_MARK}@")

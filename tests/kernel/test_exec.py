@@ -357,6 +357,22 @@ class TestLoss:
         # Other processes of this machine may have been lost as well, never fewer than ours.
         assert received < 199 <= received + lost["ring_full"]
 
+    def test_a_storm_comes_in_portions(self, sensor, mark):
+        """One poll gives a bounded number of events; the rest waits in the ring, and nothing is lost."""
+        source = """
+        import os, sys
+        for _ in range(int(sys.argv[1])):
+            os.waitpid(os.posix_spawn("/bin/true", ["true", "run-" + sys.argv[2]], {}), 0)
+        """
+        while sensor.poll(0.05):
+            pass
+        run_python(source, "1301", mark)
+        portions = []
+        while events := sensor.poll(0.05):
+            portions.append(events)
+        assert max(map(len, portions)) <= 512
+        assert 1301 == sum(f"run-{mark}" in event.process.args for events in portions for event in events)
+
     def test_events_go_on_after_a_loss(self, mark):
         """A ring that was full takes records again once it was read."""
         small = open_core(ring_bytes=64 << 10)
@@ -373,15 +389,16 @@ class TestLoss:
 
 def test_poll_returns_on_a_signal(sensor):
     """A signal ends the wait, so that the agent's end is not delayed by a quiet node."""
-    previous = signal.signal(signal.SIGALRM, lambda *_: None)
+    received = []
+    previous = signal.signal(signal.SIGALRM, lambda number, _: received.append(number))
     try:
-        while sensor.poll(0.05):
-            pass  # what other processes left
-        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
         began = time.monotonic()
-        sensor.poll(30)
+        while not received:
+            sensor.poll(30)  # other processes' execs end it as well
         assert time.monotonic() - began < 30
     finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, previous)
 
 

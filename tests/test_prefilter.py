@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from agent.config import shipped_rules_dir
 from agent.detect.index import build_index
-from agent.detect.predicate import Always, And, Equals, Exists, Like, Not, Or, Regex
+from agent.detect.predicate import Always, And, Equals, Exists, Like, Not, Or, Regex, escape_pattern
 from agent.detect.prefilter import Kind, build_prefilter
 from agent.detect.rule import Outcome, Rule, Severity
 from agent.detect.ruleset import read_rules
@@ -113,6 +113,35 @@ trees_of_text = st.recursive(
 )
 
 
+@st.composite
+def met_tests(draw):
+    """A test made of an event's own text, so that it mostly holds, and the event."""
+    event = draw(live_events)
+    field = draw(st.sampled_from(TEXT_FIELDS))
+    text = draw(st.sampled_from(naive.texts_of(field, event) or [""]))
+    first = draw(st.integers(0, len(text)))
+    part = text[first : draw(st.integers(first, len(text)))]
+    fold = draw(st.booleans())
+    change = draw(st.sampled_from((str.lower, str.upper, str.swapcase, str.title))) if fold else str
+    part, whole = change(part), change(text)
+    escaped = escape_pattern(part)
+    prefix = "(?i)" if fold else ""
+    start, end = whole == part or first == 0, first + len(part) == len(text)
+    test = draw(
+        st.sampled_from(
+            (
+                Equals(field, (whole,), fold),
+                Like(field, (f"*{escaped}*",), fold),
+                Like(field, ("*" * (not start) + escaped + "*" * (not end),), fold),
+                Regex(field, prefix + naive_quote(part)),
+                Regex(field, prefix + "^" * start + naive_quote(part) + "$" * end),
+                Regex(field, f"{prefix}(?s).*{naive_quote(part)}.*", whole=True),
+            )
+        )
+    )
+    return test, event
+
+
 def naive_quote(text):
     return "".join(f"\\{character}" if character in "\\.*+?()[]{}|^$" else character for character in text)
 
@@ -120,8 +149,16 @@ def naive_quote(text):
 class TestNothingIsMissed:
     """Where the filter says no, no rule says yes."""
 
-    @given(st.lists(trees_of_text, min_size=1, max_size=3), st.lists(live_events, min_size=3, max_size=6))
+    @given(st.lists(met_tests(), min_size=1, max_size=4), st.sampled_from((4096, 4096, 30)))
     @settings(max_examples=150, deadline=None)
+    def test_parts_of_a_text(self, met, budget):
+        """A test of any part of an event's text, in any case, with and without anchors."""
+        prefilter = make_filter(*(test for test, _ in met), state_budget=budget)
+        for test, event in met:
+            assert prefilter.accepts_event(event) or not naive.holds(test, event), (test, event.process)
+
+    @given(st.lists(trees_of_text, min_size=1, max_size=3), st.lists(live_events, min_size=3, max_size=6))
+    @settings(max_examples=60, deadline=None)
     def test_texts(self, trees, events):
         """Rules about names, paths, arguments and command lines, and anything beside them."""
         prefilter = make_filter(*trees)
@@ -134,7 +171,7 @@ class TestNothingIsMissed:
         st.lists(live_events, min_size=3, max_size=6),
         st.integers(3, 40),
     )
-    @settings(max_examples=80, deadline=None)
+    @settings(max_examples=40, deadline=None)
     def test_small_budgets(self, trees, events, budget):
         """The same when texts have to be shortened, or given up."""
         prefilter = make_filter(*trees, state_budget=budget)

@@ -65,8 +65,8 @@ def text_steps(text: str) -> Steps:
 
 def pieces_of(where: Where, text: str, *, start: bool, end: bool, ignore_case: bool) -> Iterator[Piece]:
     """Give each run of ASCII in a literal, anchored where the literal is and the run reaches its end."""
-    for run in _RUNS.finditer(text.lower() if ignore_case else text):
-        at_start, at_end = run.start() == 0, run.end() == len(run.string)
+    for run in _RUNS.finditer(text):
+        at_start, at_end = run.start() == 0, run.end() == len(text)
         yield Piece(where, text_steps(run[0]), start and at_start, end and at_end, _LOWERED if ignore_case else "")
     if not text:
         yield Piece(where, (), start=start, end=end)

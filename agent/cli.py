@@ -117,6 +117,8 @@ def main() -> None:
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         click.echo(f"hullwatch: {place}{error.strerror}", err=True)
+        # What could not be written would be tried again at the end, and that failure would be the status.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(EXIT_CONFIG)
 
 

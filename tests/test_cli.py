@@ -7,6 +7,8 @@ import pytest
 
 from tests.commands import REPOSITORY, SEEDS, call
 
+pytestmark = pytest.mark.process
+
 # An entry of None makes an import of that module fail.
 WITHOUT_KERNEL = """
 import sys

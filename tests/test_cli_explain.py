@@ -8,6 +8,8 @@ from agent.detect.explain import Explanation
 from agent.tools.explain import came_close
 from tests.commands import SEEDS, call, hullwatch_as_nobody, write_rule
 
+pytestmark = pytest.mark.process
+
 SHARE_HOST = "f744c807-7fe9-46b1-9f2c-69720ebb6cf9"
 QUIET = """title: Quiet
 id: quiet

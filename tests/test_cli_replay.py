@@ -13,6 +13,8 @@ import pytest
 
 from tests.commands import REPOSITORY, SCRIPT, SEEDS, call, hullwatch_as_nobody, write_rule
 
+pytestmark = pytest.mark.process
+
 DATA = REPOSITORY / "tests" / "data"
 AUDIT_IDS = {
     "centos7-interleaved": ["1767225800.001:501", "1767225800.001:502"],

@@ -3,7 +3,11 @@
 import json
 import re
 
+import pytest
+
 from tests.commands import SEEDS, call, hullwatch_as_nobody, write_rule
+
+pytestmark = pytest.mark.process
 
 
 class TestTable:

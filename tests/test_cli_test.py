@@ -4,6 +4,8 @@ import pytest
 
 from tests.commands import SEEDS, call, hullwatch_as_nobody, write_rule
 
+pytestmark = pytest.mark.process
+
 MATCH = "- name: it\n  event: {process.executable: /usr/bin/docker}\n  expect: high\n"
 OTHER = "- name: another\n  event: {process.executable: /usr/bin/ls}\n  expect: none\n"
 WRONG = "- name: wrong\n  event: {process.executable: /usr/bin/ls}\n  expect: low\n"

@@ -15,6 +15,8 @@ from agent.errors import JournalError, SinkError
 from agent.journal import open_journal
 from tests.alerts import make_exec_alert
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).parents[1]
 
 

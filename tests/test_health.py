@@ -16,6 +16,8 @@ from agent.errors import ConfigError
 from agent.health import Check, Heartbeat, Status, open_health_server
 from agent.metrics import Metrics
 
+pytestmark = pytest.mark.process
+
 ANY_PORT = Address("127.0.0.1", 0)
 GOOD = Status((Check("sensor", ok=True, detail="core"), Check("sink stdout", ok=True)))
 BAD = Status((Check("sensor", ok=True, detail="core"), Check("rules", ok=False, detail="3 faults")))

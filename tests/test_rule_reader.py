@@ -14,6 +14,8 @@ from agent.rule_files import load_rule_files
 from agent.rule_reader import Reading
 from tests.commands import RULES
 
+pytestmark = pytest.mark.process
+
 LIVE = {"event.category": ("process",), "event.type": ("start",), "event.action": "exec", "host.os.type": "linux"}
 
 

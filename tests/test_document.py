@@ -70,7 +70,7 @@ class TestFlatten:
         assert {"a\ufffd": "\ufffdx", "b": ("😀",)} == flatten({"a\ud800": "\udfffx", "b": ["\ud83d\ude00"]})
 
     @given(st.dictionaries(KEYS, JSON, max_size=4))
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=100, deadline=None)
     def test_any_document(self, document):
         """Whatever JSON says gives scalars and tuples of valid text, or a DecodeError."""
         try:
@@ -99,7 +99,7 @@ class TestNest:
         assert flat == flatten(nest(flat))
 
     @given(st.dictionaries(st.text(st.sampled_from("ab."), max_size=5), st.integers(0, 9), max_size=6))
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=100, deadline=None)
     def test_inverse(self, flat):
         """Flattening gives back what was nested, whatever the names."""
         assert flat == flatten(nest(flat))
@@ -178,13 +178,13 @@ class TestTime:
             read_time_ns("@timestamp", value)
 
     @given(st.integers(0, 2**63 - 1))
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=100, deadline=None)
     def test_inverse(self, time_ns):
         """What is written is read back to the millisecond."""
         assert time_ns // 1_000_000 == read_time_ns("@timestamp", write_time(time_ns)) // 1_000_000
 
     @given(st.text(max_size=20) | st.from_regex(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.,Z+-]{0,14}", fullmatch=True))
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=150, deadline=None)
     def test_any_text(self, text):
         """Any text is a time or a DecodeError."""
         with contextlib.suppress(DecodeError):

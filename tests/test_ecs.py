@@ -171,7 +171,7 @@ class TestErrors:
             max_size=6,
         )
     )
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=150, deadline=None)
     def test_any_values(self, document):
         """Any values under known names give an event or a DecodeError; the event can be written."""
         try:
@@ -320,7 +320,7 @@ class TestRoundTrip:
     """What is written is read back."""
 
     @given(EVENTS)
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=75, deadline=None)
     def test_round_trip(self, event):
         """Every member survives the way through JSON; the origin is told anew, id and time join the fields."""
         read = parse_document(json.loads(msgspec.json.encode(to_document(event))))

@@ -371,7 +371,7 @@ class TestFaults:
         """Parentheses alone add no depth."""
         assert Always(True) == parse_expression("(" * 5000 + "true" + ")" * 5000)
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=100, deadline=None)
     @given(st.text())
     def test_any_text(self, text):
         """Any text gives a rule, or faults with a place."""
@@ -383,7 +383,7 @@ class TestFaults:
             assert bool(result.rules) != bool(result.errors)
             assert all(error.line for error in result.errors)
 
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=150, deadline=None)
     @given(
         st.lists(
             st.sampled_from(VOCABULARY),

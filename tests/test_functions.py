@@ -170,7 +170,7 @@ class TestAll:
         """Every function with a tilde form, or true by itself, exists."""
         assert set(FUNCTIONS) >= FOLDING | TESTS
 
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=150, deadline=None)
     @given(st.data())
     def test_nothing_raises(self, data):
         """Any values give a value of the right kind or none, never an exception."""

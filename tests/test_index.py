@@ -262,7 +262,7 @@ class TestRequiredLiterals:
 class TestAgainstEveryRule:
     """The index and trying every rule with the naive evaluator."""
 
-    @settings(max_examples=120, deadline=None)
+    @settings(max_examples=60, deadline=None)
     @given(several=rules(), seen=st.lists(events(), min_size=1, max_size=2))
     def test_same_matches(self, several, seen):
         """For generated rules and events: same rules, severities and filters; each match a candidate before."""

@@ -210,7 +210,7 @@ class TestAnything:
             assert "inherit" in str(error)  # noqa: PT017
         assert 5.0 > time.monotonic() - started
 
-    @settings(max_examples=120, deadline=None)
+    @settings(max_examples=60, deadline=None)
     @given(st.data())
     def test_gives_an_intent_or_a_reason(self, data):
         """Any member may be of any type."""

@@ -264,7 +264,7 @@ class TestConnectives:
 class TestAgainstTheNaiveEvaluator:
     """The closure of a tree and the tree itself give one answer."""
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=100, deadline=None)
     @given(predicate=predicates, event=events())
     def test_same_answers(self, predicate, event):
         """For generated trees and events both agree."""

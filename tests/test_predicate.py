@@ -46,7 +46,7 @@ class TestPatterns:
         assert expected == split_pattern(pattern)
 
     @given(st.text(alphabet="ab*?\\"))
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=100, deadline=None)
     def test_escaped_text_is_one_literal(self, text):
         """Escaping undoes every meaning."""
         assert (((False, text),) if text else ()) == split_pattern(escape_pattern(text))
@@ -83,7 +83,7 @@ class TestNormalForm:
         """De Morgan's laws."""
         assert Or((Not(A), And((B, Not(C))))) == to_nnf(Not(And((A, Or((Not(B), C))))))
 
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=50, deadline=None)
     @given(predicates, events())
     def test_keeps_the_answer(self, predicate, event):
         """The normal form holds exactly where the tree does, and negates nothing but tests."""
@@ -95,7 +95,7 @@ class TestNormalForm:
 class TestJson:
     """Trees as JSON."""
 
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=50, deadline=None)
     @given(predicates, events())
     def test_keeps_the_tree_and_the_answer(self, predicate, event):
         """A tree read back from JSON is the same and gives the same answer."""

@@ -79,7 +79,7 @@ class TestText:
 
 
 class TestReadBack:
-    @settings(max_examples=250, deadline=None)
+    @settings(max_examples=125, deadline=None)
     @given(predicates, events())
     def test_same_answers(self, predicate, event):
         """A printed tree reads back to one with the same answers, and that one to itself."""

@@ -132,7 +132,7 @@ class TestStructuredData:
         assert text == message["body"]["process"]["executable"]
 
     @given(st.text(), st.integers(16, 200))
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=100, deadline=None)
     def test_any_text(self, text, longest):
         """Any text is parsed back as its printable form, or as the beginning of it when it is too long."""
         written = format_structured_data({"user": {"name": text}}, longest)
@@ -145,7 +145,7 @@ class TestStructuredData:
 
 class TestMessage:
     @given(TEXT, st.lists(TEXT))
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=75, deadline=None)
     def test_any_text(self, executable, args):
         """Any program and arguments come back from the body as they were, and no control byte is in the message."""
         message = write(make_entry(make_exec_alert(executable=executable, args=args)), max_bytes=65_507)

@@ -703,7 +703,7 @@ class TestSeeds:
         answers = [rule.severity.label if test(parse_document(case["event"])) else "none" for case in cases]
         assert [case["expect"] for case in cases] == answers
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=75, deadline=None)
     @given(
         image=st.sampled_from(["docker", "runc", "NSENTER", "truncate", "ctr", "kubectl.real"]),
         words=st.lists(
@@ -768,13 +768,13 @@ def check_result(result, text):
 class TestAnyText:
     """Whatever a file holds, reading it ends with an answer."""
 
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=150, deadline=None)
     @given(text=st.text(max_size=60) | st.text(alphabet="a:-[]{}&*!|>'\"\n #%?<,", max_size=40))
     def test_text(self, text):
         """Any text gives rules or errors with a place."""
         check_result(read_sigma(text, "x.yml"), text)
 
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=150, deadline=None)
     @given(a=DETECTION, b=DETECTION, condition=CONDITION | VALUES, section=st.sampled_from(["detection", "filter"]))
     def test_detections(self, a, b, condition, section):
         """Any shape of a detection and any condition give a rule or errors with a place."""
@@ -782,7 +782,7 @@ class TestAnyText:
         text = yaml.safe_dump({"title": "x", "logsource": {"category": "process_creation"}, section: body})
         check_result(read_sigma(text, "x.yml", placeholders={"x": ["1", "b*"]}), text)
 
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=50, deadline=None)
     @given(st.data())
     def test_mutations_of_a_rule(self, data):
         """A rule with a few characters changed gives a rule or errors with a place."""
@@ -796,7 +796,7 @@ class TestAnyText:
             )
         check_result(read_sigma(text, "x.yml"), text)
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=100, deadline=None)
     @given(st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), max_size=12))
     def test_escaped_text_matches_itself(self, text):
         """Any text, written with its wildcards and backslashes escaped, is found as it is."""

@@ -23,6 +23,6 @@ fi
 .venv/bin/mypy
 # The unit tests first, which answer within seconds; what needs the machine for itself last, and alone. Status 5: an
 # option left nothing of a part.
-.venv/bin/python -m pytest -n auto -m "not kernel and not node and not process" "$@" || [ $? = 5 ]
-.venv/bin/python -m pytest -n auto -m "process and not kernel and not node" "$@" || [ $? = 5 ]
+.venv/bin/python -m pytest -n auto --dist worksteal -m "not kernel and not node and not process" "$@" || [ $? = 5 ]
+.venv/bin/python -m pytest -n auto --dist worksteal -m "process and not kernel and not node" "$@" || [ $? = 5 ]
 .venv/bin/python -m pytest -m "kernel or node" "$@" || [ $? = 5 ]

@@ -128,7 +128,7 @@ class Pipeline:
                 audible.append(match)
                 self._metrics.count_alert(match.rule.id, match.severity)
             else:
-                self._metrics.count_suppressed(match.rule.id, FILTERED)
+                self._metrics.count_suppressed(match.rule.id, FILTERED + match.silenced_by)
         return audible
 
     def _commit(self) -> None:

@@ -1,13 +1,14 @@
 import os
 import threading
 
+import msgspec
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from agent import __version__
 from agent.detect.predicate import Always
-from agent.detect.rule import Outcome, Rule, Severity
+from agent.detect.rule import Filter, Outcome, Rule, Severity
 from agent.metrics import FILTERED, REPEATED, Metrics
 
 # In the manner of Prometheus 2 and of Prometheus 3.
@@ -110,14 +111,21 @@ class TestSensor:
 class TestRules:
     def test_counters_begin_at_zero(self, metrics):
         """Every rule can be queried before it matches, with each severity that it can give."""
-        metrics.declare_rules([make_rule("a"), make_rule("b", Severity.LOW, Severity.CRITICAL, Severity.LOW)], errors=0)
+        quiet = Filter(id="quiet", name="Quiet", path="f.yml", rules=("a",), predicate=Always(True))
+        rules = [
+            msgspec.structs.replace(make_rule("a"), filters=(quiet,)),
+            make_rule("b", Severity.LOW, Severity.CRITICAL, Severity.LOW),
+        ]
+        metrics.declare_rules(rules, errors=0)
         assert own(metrics, "alerts_total") == {
             ("hullwatch_alerts_total", "a", "high"): 0,
             ("hullwatch_alerts_total", "b", "low"): 0,
             ("hullwatch_alerts_total", "b", "critical"): 0,
         }
         assert own(metrics, "alerts_suppressed") == {
-            ("hullwatch_alerts_suppressed_total", reason, rule): 0 for rule in "ab" for reason in (REPEATED, FILTERED)
+            ("hullwatch_alerts_suppressed_total", REPEATED, "a"): 0,
+            ("hullwatch_alerts_suppressed_total", f"{FILTERED}quiet", "a"): 0,
+            ("hullwatch_alerts_suppressed_total", REPEATED, "b"): 0,
         }
 
     def test_rules_in_force(self, metrics):

@@ -29,6 +29,7 @@ level: high
 """
 FILTER = """
 title: Not the build server's
+id: build-server
 logsource: {product: linux, category: process_creation}
 filter:
   rules: [docker]
@@ -127,7 +128,7 @@ class TestMatching:
         world = World(tmp_path / "state", silenced=FILTER)
         world.feed(make_exec(user_name="ci"), make_exec(user_name="eve"))
         assert 1 == len(world.alerts())
-        assert 1 == world.metric('hullwatch_alerts_suppressed_total{reason="filtered",rule="docker"}')
+        assert 1 == world.metric('hullwatch_alerts_suppressed_total{reason="filter:build-server",rule="docker"}')
         assert 1 == world.metric('hullwatch_alerts_total{rule="docker",severity="low"}')
 
     def test_cut_members_are_counted(self, world):

@@ -34,7 +34,7 @@ images, image list, image ls: a,all digests f,filter= format= no-trunc q,quiet t
 login: p,password= password-stdin u,username=
 logout:
 search: f,filter= format= limit= no-trunc
-version: f,format=
+version: f,format= kubeconfig=
 info, system info: f,format=
 builder prune: a,all filter= f,force keep-storage=
 checkpoint create: checkpoint-dir= leave-running
@@ -61,16 +61,16 @@ stop, container stop: s,signal= t,time,timeout=
 top, container top !:
 unpause, container unpause:
 update, container update: blkio-weight= cpu-period= cpu-quota= cpu-rt-period= cpu-rt-runtime= c,cpu-shares= cpus=
- cpuset-cpus= cpuset-mems= m,memory= memory-reservation= memory-swap= pids-limit= restart=
+ cpuset-cpus= cpuset-mems= kernel-memory= m,memory= memory-reservation= memory-swap= pids-limit= restart=
 wait, container wait:
-context create: description= docker= from=
-context export:
+context create: default-stack-orchestrator= description= docker= from= kubernetes=
+context export: kubeconfig
 context import:
 context inspect: f,format=
 context ls, context list: format= q,quiet
 context rm, context remove: f,force
 context show:
-context update: description= docker=
+context update: default-stack-orchestrator= description= docker= kubernetes=
 context use:
 history, image history: format= H,human no-trunc platform= q,quiet
 import, image import: c,change= m,message= platform=
@@ -163,12 +163,13 @@ service update: args= cap-add= cap-drop= config-add= config-rm= constraint-add= 
  rollback-monitor= rollback-order= rollback-parallelism= secret-add= secret-rm= stop-grace-period= stop-signal=
  sysctl-add= sysctl-rm= t,tty ulimit-add= ulimit-rm= update-delay= update-failure-action= update-max-failure-ratio=
  update-monitor= update-order= update-parallelism= u,user= with-registry-auth w,workdir=
-stack config: c,compose-file= skip-interpolation
-stack deploy, stack up: c,compose-file= d,detach prune q,quiet resolve-image= with-registry-auth
-stack ls, stack list: format=
-stack ps: f,filter= format= no-resolve no-trunc q,quiet
-stack rm, stack remove, stack down: d,detach
-stack services: f,filter= format= q,quiet
+stack config: orchestrator= c,compose-file= skip-interpolation
+stack deploy, stack up: orchestrator= kubeconfig= namespace= c,compose-file= d,detach prune q,quiet resolve-image=
+ with-registry-auth
+stack ls, stack list: all-namespaces format= kubeconfig= namespace= orchestrator=
+stack ps: orchestrator= kubeconfig= namespace= f,filter= format= no-resolve no-trunc q,quiet
+stack rm, stack remove, stack down: orchestrator= kubeconfig= namespace= d,detach
+stack services: orchestrator= kubeconfig= namespace= f,filter= format= q,quiet
 swarm ca: ca-cert= ca-key= cert-expiry= d,detach external-ca= q,quiet rotate
 swarm init: advertise-addr= autolock availability= cert-expiry= data-path-addr= data-path-port= default-addr-pool=
  default-addr-pool-mask-length= dispatcher-heartbeat= external-ca= force-new-cluster listen-addr= max-snapshots=

@@ -54,9 +54,10 @@ struct scan {
 
 static __always_inline u32 next_state(const struct automaton *automaton, u32 state, u8 byte)
 {
-	u32 shift = automaton->shift & 15;
+	u32 index = state << (automaton->shift & 15) | automaton->class_of[byte];
 
-	return automaton->next[(state << shift | automaton->class_of[byte]) & (MAX_TRANSITIONS - 1)];
+	barrier_var(index);	/* or clang masks first and joins then, and 6.1's verifier loses the bounds */
+	return automaton->next[index & (MAX_TRANSITIONS - 1)];
 }
 
 /* Read some bytes on. Returns 1 at the end, or when the rest cannot matter. */

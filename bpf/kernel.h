@@ -223,11 +223,6 @@ struct task_struct {
 	char comm[16];
 };
 
-/* before 5.5 */
-struct task_struct___5_4 {
-	u64 real_start_time;
-};
-
 struct linux_binprm {
 	int argc;
 	const char *filename;

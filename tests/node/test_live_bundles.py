@@ -89,12 +89,13 @@ class TestWhoAsked:
 
     def test_api_call_and_runtime(self, node, token):
         """curl creates and starts; the runtime's alert names curl's."""
-        body = json.dumps({"Image": "hull/busybox", "Cmd": ["true"], "HostConfig": {"Binds": ["/:/h"]}})
+        # A second to live: with the container its bundle goes, and a busy machine may be slower than `true`.
+        body = json.dumps({"Image": "hull/busybox", "Cmd": ["sleep", "5"], "HostConfig": {"Binds": ["/:/h"]}})
         (node.directory / f"{token}.json").write_text(body)
         api = "curl -s --unix-socket $SOCKET -H 'Content-Type: application/json'"
         done = node.sh(
             f"{api} -d @$TOKEN.json http://d/v1.41/containers/create?name=$TOKEN;"
-            f"{api} -X POST http://d/v1.41/containers/$TOKEN/start; docker rm -f $TOKEN >/dev/null",
+            f"{api} -X POST http://d/v1.41/containers/$TOKEN/start; sleep 1; docker rm -f $TOKEN >/dev/null",
             token,
         )
         asked = node.expect(token, "critical", source="api", mounts=("/",))
@@ -103,7 +104,7 @@ class TestWhoAsked:
 
     def test_podman_and_runtime(self, node, token):
         """The same of podman, whose monitor runs the runtime."""
-        script = "$PODMAN create --pid=host -v /:/h $LIMITS --name $TOKEN hull/busybox true; $PODMAN start $TOKEN"
+        script = "$PODMAN create --pid=host -v /:/h $LIMITS --name $TOKEN hull/busybox sleep 1; $PODMAN start $TOKEN"
         done = node.sh(script, token)
         asked = node.expect(token, "critical", tool="podman", mounts=("/",))
         given = node.expect(
@@ -115,5 +116,5 @@ class TestWhoAsked:
     def test_containerd(self, node, token):
         """containerd's namespace, and the container's name, by the runtime's arguments."""
         node.sh("ctr -n apart images import image.tar", token)
-        node.sh("ctr -n apart run --rm --mount type=bind,src=/,dst=/h,options=rbind:rw $IMAGE $TOKEN true", token)
+        node.sh("ctr -n apart run --rm --mount type=bind,src=/,dst=/h,options=rbind:rw $IMAGE $TOKEN sleep 1", token)
         node.expect(token, "critical", tool="runc", source="bundle", mounts=("/",), target=token, namespace="apart")

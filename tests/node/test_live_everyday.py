@@ -81,7 +81,6 @@ DOCKER = [
     "docker exec --user 1000 --workdir /tmp web ls",
     "docker rename web web2; docker rename web2 web",
     "docker update --cpus 1 web",
-    "docker pause web; docker unpause web",
     "docker restart --time 0 web",
     "docker tag hull/app hull/app:2; docker rmi hull/app:2",
     "docker save hull/app --output app.tar; docker load --input app.tar",

@@ -252,7 +252,7 @@ class TestNamespaces:
     )
     def test_nsenter(self, node, token, options):
         """
-        Every spelling that getopt takes, by number, by file and by a link to it.
+        Every spelling that getopt takes, by number and by file.
 
         Whether the kernel lets anybody in is another matter: some machines keep pid 1 from root.
         """

@@ -1,7 +1,7 @@
 """
 The loop: sensor -> enrich -> match -> suppress -> journal.
 
-One thread, one direction. What an event meets on its way is handed in by agent/cli.py; the sinks read
+One thread, one direction. What an event meets on its way is handed in by agent/run.py; the sinks read
 the journal on threads of their own and are only told that it has grown.
 """
 
@@ -22,6 +22,7 @@ from agent.metrics import FILTERED, REPEATED, Metrics
 from agent.relations import Relations
 
 MAX_PENDING = 10_000  # alerts kept in memory while the journal cannot be written
+_LONGEST_DRAIN_S = 10.0
 LOST_JOURNAL = "journal"  # the reason under which alerts beyond that are counted
 
 
@@ -82,9 +83,12 @@ class Pipeline:
         self._dropped = 0
         self._log = structlog.get_logger()
 
-    def step(self, timeout_s: float) -> None:
+    def step(self, timeout_s: float) -> int:
         """
         Wait for events at most `timeout_s`, and take those that came as far as the journal.
+
+        Returns:
+            How many events the sensor gave; there may be more where that is not 0.
 
         Raises:
             SensorError: the sensor has died.
@@ -106,6 +110,7 @@ class Pipeline:
         self._pending.extend(self._suppressor.close_windows(now_ns))
         self._commit()
         self._observe(alerted)
+        return len(events)
 
     def drain(self) -> int:
         """
@@ -114,7 +119,10 @@ class Pipeline:
         Returns:
             How many alerts could not be committed; they are lost and counted.
         """
-        self.step(0)
+        # A storm that goes on must not keep the agent from ending.
+        deadline_s = time.monotonic() + _LONGEST_DRAIN_S
+        while self.step(0) and time.monotonic() < deadline_s:
+            pass
         self._pending.extend(self._suppressor.close_all())
         self._commit()
         unsaved = len(self._pending)

@@ -156,6 +156,17 @@ class TestRepeats:
         assert 4 == world.metric('hullwatch_alerts_suppressed_total{reason="repeated",rule="docker"}')
 
 
+class TestEnd:
+    """What still waits when the agent ends."""
+
+    def test_everything_that_waits_is_taken(self, world):
+        """A sensor gives its events in portions; the end takes all of them, not the next one."""
+        events = [make_exec(id=f"event-{n}") for n in range(5)]
+        world.sensor.poll = lambda _timeout_s: [events.pop(0)] if events else []
+        assert 0 == world.pipeline.drain()
+        assert [f"event-{n}" for n in range(5)] == [alert.id for alert in world.alerts()]
+
+
 @pytest.mark.node
 class TestFullDisk:
     """On a file system that takes no more."""

@@ -11,6 +11,7 @@ tools none for the sensors.
 import importlib
 import os
 import sys
+from collections import Counter
 from pathlib import Path
 
 import click
@@ -18,7 +19,6 @@ import click
 from agent import __version__, config
 from agent.config import Config, load_config
 from agent.detect.prefilter import FilterReport, Kind
-from agent.detect.rule import ReadResult
 from agent.errors import ConfigError, HullwatchError, SensorError
 from agent.log import configure_logging
 from agent.options import EXIT_CONFIG, EXIT_NO_SENSOR, config_option, rules_option
@@ -83,7 +83,7 @@ def check(config_path: Path | None, rule_dirs: tuple[Path, ...]) -> None:
         faults += _report(str(fault))
     for warning in (*read.warnings, *(f"skipped: {reason}" for reason in read.skipped)):
         click.echo(warning, err=True)
-    languages = ", ".join(f"{count} {name}" for name, count in _count_languages(read).items())
+    languages = ", ".join(f"{count} {name}" for name, count in Counter(rule.language for rule in read.rules).items())
     click.echo(f"rules: {len(read.rules)} ({languages or 'none'}), {len(read.filters)} filters")
     if made := reading.filter():
         click.echo(_format_filter(made.report))
@@ -130,13 +130,6 @@ def _open_missing_streams() -> None:
     sys.stdin = sys.stdin or os.fdopen(0, encoding="utf-8", closefd=False)
     sys.stdout = sys.stdout or os.fdopen(1, "w", encoding="utf-8", closefd=False)
     sys.stderr = sys.stderr or os.fdopen(2, "w", encoding="utf-8", closefd=False)
-
-
-def _count_languages(read: ReadResult) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for rule in read.rules:
-        counts[rule.language] = counts.get(rule.language, 0) + 1
-    return counts
 
 
 def _format_filter(report: FilterReport) -> str:
